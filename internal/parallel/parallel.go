@@ -1,0 +1,162 @@
+// Package parallel shares the numbered tasks of a run (say, one network on
+// one batch, a hundred calls of Do) between its caller and helper goroutines
+// that stay at hand in between.
+package parallel
+
+import (
+	"runtime"
+	"sync/atomic"
+	"time"
+)
+
+// A Crew is a caller and its helpers, from Begin to End. One goroutine owns
+// it: Do is neither called concurrently nor from within a task. A nil Crew is
+// its caller alone.
+type Crew struct {
+	threads int // with the caller
+	helpers int
+	job     atomic.Pointer[job] // the newest
+	asleep  atomic.Int32        // helpers to whom a token of wake is owed before they go on
+	wake    chan struct{}
+}
+
+// hired counts the helpers of all crews, so that many crews on few cores work
+// alone rather than fight.
+var hired atomic.Int64
+
+// Begin starts a crew of at most the given number of threads, its caller
+// included; 0 means GOMAXPROCS. It must be ended.
+func Begin(threads int) *Crew {
+	limit := runtime.GOMAXPROCS(0)
+	if threads > 0 {
+		limit = min(limit, threads)
+	}
+	c := &Crew{threads: limit}
+	if limit > 1 {
+		c.wake = make(chan struct{}, limit-1)
+		c.job.Store(new(job))
+		c.hire()
+	}
+	return c
+}
+
+// hire starts the helpers that c still lacks, as far as the process's budget
+// of GOMAXPROCS-1 goes.
+func (c *Crew) hire() {
+	budget := int64(runtime.GOMAXPROCS(0) - 1)
+	for c.helpers < c.threads-1 {
+		now := hired.Load()
+		if now >= budget {
+			return
+		}
+		if hired.CompareAndSwap(now, now+1) {
+			c.helpers++
+			go c.help(c.job.Load())
+		}
+	}
+}
+
+// Threads returns how many threads may work on one Do.
+func (c *Crew) Threads() int {
+	if c == nil {
+		return 1
+	}
+	return c.threads
+}
+
+// End lets the helpers go. An idle program has none.
+func (c *Crew) End() {
+	if c == nil || c.helpers == 0 {
+		return
+	}
+	hired.Add(-int64(c.helpers))
+	c.helpers = 0
+	c.publish(&job{last: true}, c.threads-1)
+}
+
+// Do runs f(0) … f(n-1), in any order and on any thread of the crew, and
+// returns when all are done. Where f panics, the tasks not yet begun are left
+// out and Do panics with the same value.
+func (c *Crew) Do(n int, f func(i int)) {
+	if c != nil && n > 1 && c.helpers < c.threads-1 {
+		c.hire()
+	}
+	if c == nil || n <= 1 || c.helpers == 0 {
+		for i := range n {
+			f(i)
+		}
+		return
+	}
+	j := &job{f: f, n: int64(n)}
+	c.publish(j, n-1)
+	defer j.wait()
+	j.drain()
+}
+
+// publish shows j to the helpers and wakes up to n sleeping ones.
+func (c *Crew) publish(j *job, n int) {
+	c.job.Store(j)
+	for ; n > 0; n-- {
+		if !c.claim() {
+			return
+		}
+		c.wake <- struct{}{}
+	}
+}
+
+// claim takes one from asleep; the taker owes a token, or was itself counted.
+func (c *Crew) claim() bool {
+	for {
+		s := c.asleep.Load()
+		if s == 0 {
+			return false
+		}
+		if c.asleep.CompareAndSwap(s, s-1) {
+			return true
+		}
+	}
+}
+
+// help works on each job after last, until the one that says it was the last.
+func (c *Crew) help(last *job) {
+	for {
+		last = c.next(last)
+		if last.last {
+			return
+		}
+		last.drain()
+	}
+}
+
+// How long a helper polls for the next job before it sleeps: longer than the
+// serial stretches of a run, short enough not to matter afterwards.
+const spin = 100 * time.Microsecond
+
+// next waits for a job other than old.
+func (c *Crew) next(old *job) *job {
+	var start time.Time
+	for i := 0; ; i++ {
+		if j := c.job.Load(); j != old {
+			return j
+		}
+		pause()
+		if i%64 != 63 {
+			continue
+		}
+		runtime.Gosched()
+		if start.IsZero() {
+			start = time.Now()
+		} else if time.Since(start) > spin {
+			break
+		}
+	}
+	for {
+		c.asleep.Add(1)
+		if c.job.Load() == old || !c.claim() {
+			<-c.wake
+		}
+		if j := c.job.Load(); j != old {
+			return j
+		}
+	}
+}

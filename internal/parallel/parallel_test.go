@@ -1,0 +1,190 @@
+package parallel
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// procs sets GOMAXPROCS for one test.
+func procs(t *testing.T, n int) {
+	old := runtime.GOMAXPROCS(n)
+	t.Cleanup(func() { runtime.GOMAXPROCS(old) })
+}
+
+func TestDoRunsEveryTaskOnce(t *testing.T) {
+	procs(t, 4)
+	for _, threads := range []int{0, 1, 2, 3, 9} {
+		c := Begin(threads)
+		for round := range 300 {
+			count := make([]int32, round%17)
+			c.Do(len(count), func(i int) { atomic.AddInt32(&count[i], 1) })
+			for i, n := range count {
+				require.EqualValues(t, 1, n, "threads %d, task %d", threads, i)
+			}
+		}
+		c.End()
+	}
+}
+
+func TestANilCrewWorksAlone(t *testing.T) {
+	var c *Crew
+	var order []int
+	c.Do(3, func(i int) { order = append(order, i) })
+	c.End()
+	require.Equal(t, []int{0, 1, 2}, order)
+	require.Equal(t, 1, c.Threads())
+}
+
+func TestHelpersShareTheWork(t *testing.T) {
+	procs(t, 4)
+	c := Begin(3)
+	defer c.End()
+	var inside, most atomic.Int32
+	deadline := time.Now().Add(5 * time.Second)
+	c.Do(3, func(int) { // each waits for the others
+		most.Store(max(most.Load(), inside.Add(1)))
+		for inside.Load() < 3 && time.Now().Before(deadline) {
+			runtime.Gosched()
+		}
+	})
+	require.EqualValues(t, 3, inside.Load())
+	require.True(t, time.Now().Before(deadline), "three tasks never ran at the same time")
+}
+
+func TestSleepingHelpersWake(t *testing.T) {
+	procs(t, 4)
+	c := Begin(4)
+	defer c.End()
+	for range 30 {
+		require.Eventually(t, func() bool { return c.asleep.Load() == 3 }, 5*time.Second, 100*time.Microsecond)
+		var inside atomic.Int32
+		c.Do(4, func(int) {
+			inside.Add(1)
+			for stop := time.Now().Add(5 * time.Second); inside.Load() < 4 && time.Now().Before(stop); {
+				runtime.Gosched()
+			}
+		})
+		require.EqualValues(t, 4, inside.Load())
+	}
+}
+
+func TestAllCrewsTogetherStayWithinTheCores(t *testing.T) {
+	procs(t, 3)
+	var crews []*Crew
+	for range 8 {
+		crews = append(crews, Begin(0))
+		require.LessOrEqual(t, hired.Load(), int64(2))
+	}
+	require.EqualValues(t, 2, hired.Load())
+	crews[0].End() // its two helpers are free again
+	crews[5].Do(2, func(int) {})
+	require.Equal(t, 2, crews[5].helpers)
+	for _, c := range crews {
+		c.End()
+	}
+	require.EqualValues(t, 0, hired.Load())
+}
+
+func TestNoGoroutineIsLeftAfterEnd(t *testing.T) {
+	procs(t, 4)
+	before := runtime.NumGoroutine()
+	for range 50 {
+		c := Begin(0)
+		c.Do(8, func(int) {})
+		c.End()
+	}
+	for stop := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before; {
+		require.True(t, time.Now().Before(stop), "helpers live on")
+		time.Sleep(time.Millisecond)
+	}
+}
+
+func TestAPanicReachesTheCallerAndTheCrewLivesOn(t *testing.T) {
+	procs(t, 4)
+	c := Begin(4)
+	defer c.End()
+	for round := range 200 {
+		var inside atomic.Int32
+		require.PanicsWithValue(t, "boom", func() {
+			c.Do(20, func(i int) {
+				inside.Add(1)
+				defer inside.Add(-1)
+				if i == round%20 {
+					panic("boom")
+				}
+			})
+		})
+		require.EqualValues(t, 0, inside.Load(), "Do returned before its tasks")
+		var n atomic.Int32
+		c.Do(20, func(int) { n.Add(1) })
+		require.EqualValues(t, 20, n.Load())
+	}
+}
+
+func TestATaskThatExitsItsGoroutineDoesNotHang(t *testing.T) {
+	procs(t, 2)
+	done := make(chan any)
+	go func() {
+		defer func() { done <- recover() }()
+		c := Begin(2)
+		defer c.End()
+		c.Do(8, func(int) { runtime.Goexit() })
+	}()
+	select {
+	case v := <-done:
+		require.Equal(t, exited, v)
+	case <-time.After(10 * time.Second):
+		t.Fatal("Do hangs")
+	}
+}
+
+func TestManyCrewsAtOnceDoTheirOwnWork(t *testing.T) {
+	procs(t, 4)
+	var wg sync.WaitGroup
+	sums := make([]int64, 64)
+	for g := range sums {
+		wg.Go(func() {
+			c := Begin(0)
+			defer c.End()
+			for range 50 {
+				part := make([]int64, 10)
+				c.Do(10, func(i int) { part[i] = int64(i + g) })
+				for _, p := range part {
+					sums[g] += p
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for g, s := range sums {
+		require.EqualValues(t, 50*(45+10*g), s)
+	}
+}
+
+// BenchmarkDo is the price of handing over: tasks do nothing.
+func BenchmarkDo(b *testing.B) {
+	for _, threads := range []int{1, 2} {
+		b.Run(fmt.Sprint(threads), func(b *testing.B) {
+			c := Begin(threads)
+			defer c.End()
+			for b.Loop() {
+				c.Do(2, func(int) {})
+			}
+		})
+	}
+}
+
+// BenchmarkSession is a Begin, one Do and an End.
+func BenchmarkSession(b *testing.B) {
+	for b.Loop() {
+		c := Begin(2)
+		c.Do(2, func(int) {})
+		c.End()
+	}
+}
