@@ -1,0 +1,188 @@
+// Package resize scales packed 8-bit RGB pictures as Pillow does, bit for bit,
+// and turns them into network input.
+//
+// The filter is separable and antialiased: scaling down by s widens its support
+// by s. Weights are rounded to 22 fractional bits; the horizontal pass comes
+// first and its result is rounded to 8 bits before the vertical pass (Pillow,
+// src/libImaging/Resample.c).
+package resize
+
+import (
+	"fmt"
+	"math"
+	"sync"
+)
+
+// Filter is a resampling kernel.
+type Filter int
+
+const (
+	// Bilinear is the triangle of support 1: Pillow's BILINEAR.
+	Bilinear Filter = iota
+	// Bicubic is Keys' cubic with a = −0.5 and support 2: Pillow's BICUBIC.
+	Bicubic
+)
+
+func (f Filter) support() float64 {
+	if f == Bicubic {
+		return 2
+	}
+	return 1
+}
+
+// at returns the kernel's value at x. Products are rounded on their own, as
+// fused ones would differ in the last bit.
+func (f Filter) at(x float64) float64 {
+	x = math.Abs(x)
+	if f == Bilinear {
+		return max(0, 1-x)
+	}
+	const a = -0.5
+	switch {
+	case x < 1:
+		return float64(float64(float64(float64((a+2)*x)-(a+3))*x)*x) + 1
+	case x < 2:
+		return float64((float64((float64((x-5)*x)+8)*x) - 4) * a)
+	}
+	return 0
+}
+
+// Image is H rows of W pixels of three bytes; row y starts at Pix[y*Stride].
+// Part of a picture is an Image too: same Stride, later start.
+type Image struct {
+	Pix          []uint8
+	W, H, Stride int
+}
+
+// Crop returns the w×h part of m whose top left pixel is (x, y).
+func (m Image) Crop(x, y, w, h int) Image {
+	if x < 0 || y < 0 || w < 1 || h < 1 || x > m.W-w || y > m.H-h {
+		panic(fmt.Sprintf("resize: crop (%d,%d) %d×%d of %d×%d", x, y, w, h, m.W, m.H))
+	}
+	return Image{m.Pix[y*m.Stride+3*x:], w, h, m.Stride}
+}
+
+// RGB scales src to dst, whose Pix must not overlap. It equals Pillow's
+// Image.resize((dst.W, dst.H), filter).
+func RGB(dst, src Image, f Filter) {
+	dst.check("destination")
+	src.check("source")
+	if src.W == dst.W {
+		vertical(dst, src, f)
+		return
+	}
+	if src.H == dst.H {
+		horizontal(dst, src, f)
+		return
+	}
+	n := src.H * dst.W * 3
+	buf := scratch.Get().(*[]uint8)
+	defer scratch.Put(buf)
+	if cap(*buf) < n {
+		*buf = make([]uint8, n)
+	}
+	mid := Image{(*buf)[:n], dst.W, src.H, 3 * dst.W}
+	horizontal(mid, src, f)
+	vertical(dst, mid, f)
+}
+
+var scratch = sync.Pool{New: func() any { return new([]uint8) }}
+
+func (m Image) check(what string) {
+	if m.W < 1 || m.H < 1 || m.Stride < 3*m.W || len(m.Pix) < (m.H-1)*m.Stride+3*m.W {
+		panic(fmt.Sprintf("resize: %s is %d×%d, stride %d, %d bytes", what, m.W, m.H, m.Stride, len(m.Pix)))
+	}
+}
+
+func (m Image) row(y int) []uint8 { return m.Pix[y*m.Stride:][:3*m.W] }
+
+const precision = 32 - 8 - 2 // fractional bits of a weight
+
+// window holds the weights of one output position: input first, first+1, ….
+type window struct {
+	first   int
+	weights []int32
+}
+
+// windows computes the weights from in to out positions.
+func windows(in, out int, f Filter) []window {
+	scale := float64(in) / float64(out)
+	stretch := max(scale, 1)
+	support := f.support() * stretch
+	size := 2*int(math.Ceil(support)) + 1
+	flat, raw := make([]int32, out*size), make([]float64, size)
+	ws := make([]window, out)
+	for i := range ws {
+		center := float64((float64(i) + 0.5) * scale)
+		first := max(0, int(center-support+0.5))
+		n := min(in, int(center+support+0.5)) - first
+		sum := 0.0
+		for j := range n {
+			raw[j] = f.at(float64((float64(j+first) - center + 0.5) * (1 / stretch)))
+			sum += raw[j]
+		}
+		ws[i] = window{first, flat[i*size:][:n:n]}
+		for j := range n {
+			ws[i].weights[j] = fixed(raw[j] / sum)
+		}
+	}
+	return ws
+}
+
+func fixed(w float64) int32 {
+	return int32(math.Copysign(0.5, w) + float64(w*(1<<precision)))
+}
+
+// clip8 rounds a weighted sum, half of a unit already added, to 0–255.
+func clip8(v int32) uint8 { return uint8(min(max(v>>precision, 0), 255)) }
+
+const half = 1 << (precision - 1)
+
+func horizontal(dst, src Image, f Filter) {
+	ws := windows(src.W, dst.W, f)
+	for y := range src.H {
+		out, in := dst.row(y), src.row(y)
+		for i := range ws {
+			w := &ws[i]
+			r, g, b := int32(half), int32(half), int32(half)
+			p := in[3*w.first:][:3*len(w.weights)]
+			for _, k := range w.weights {
+				if len(p) < 3 {
+					break
+				}
+				r += int32(p[0]) * k
+				g += int32(p[1]) * k
+				b += int32(p[2]) * k
+				p = p[3:]
+			}
+			d := out[3*i:][:3]
+			d[0], d[1], d[2] = clip8(r), clip8(g), clip8(b)
+		}
+	}
+}
+
+// vertical adds whole rows, so that memory is read in order.
+func vertical(dst, src Image, f Filter) {
+	if src.H == dst.H {
+		for y := range dst.H {
+			copy(dst.row(y), src.row(y))
+		}
+		return
+	}
+	sums := make([]int32, 3*dst.W)
+	for y, w := range windows(src.H, dst.H, f) {
+		for i := range sums {
+			sums[i] = half
+		}
+		for j, k := range w.weights {
+			row := src.row(w.first + j)[:len(sums)]
+			for i := range sums {
+				sums[i] += int32(row[i]) * k
+			}
+		}
+		out := dst.row(y)[:len(sums)]
+		for i, v := range sums {
+			out[i] = clip8(v)
+		}
+	}
+}

@@ -1,0 +1,207 @@
+package picture
+
+import (
+	"bytes"
+	"encoding/binary"
+	"io"
+	"iter"
+)
+
+func readerOf(data []byte) io.Reader { return bytes.NewReader(data) }
+
+// TIFF 6.0 tags; EXIF is a TIFF file inside another.
+const (
+	tagOrientation     = 274
+	tagStripByteCounts = 279
+	tagTileWidth       = 322
+	tagTileLength      = 323
+	tagTileByteCounts  = 325
+)
+
+// ifdEntry is one entry of a TIFF directory: count values of type BYTE, SHORT
+// or LONG, all of which lie inside the file.
+type ifdEntry struct {
+	tag   uint16
+	count int
+	width int // bytes a value
+	data  []byte
+	order binary.ByteOrder
+}
+
+func (e ifdEntry) value(i int) uint64 {
+	switch b := e.data[i*e.width:]; e.width {
+	case 1:
+		return uint64(b[0])
+	case 2:
+		return uint64(e.order.Uint16(b))
+	default:
+		return uint64(e.order.Uint32(b))
+	}
+}
+
+// ifd0 yields the integer entries of the first directory of a TIFF file, until
+// something points outside the file.
+func ifd0(data []byte) iter.Seq[ifdEntry] {
+	return func(yield func(ifdEntry) bool) {
+		var order binary.ByteOrder = binary.LittleEndian
+		switch {
+		case hasMagic(data, "MM\x00*????"):
+			order = binary.BigEndian
+		case !hasMagic(data, "II*\x00????"):
+			return
+		}
+		dir := sliceAt(data, uint64(order.Uint32(data[4:])), 2)
+		if dir == nil {
+			return
+		}
+		at := uint64(order.Uint32(data[4:])) + 2
+		for range order.Uint16(dir) {
+			raw := sliceAt(data, at, 12)
+			if raw == nil {
+				return
+			}
+			at += 12
+			if e, ok := parseEntry(data, raw, order); ok && !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+func parseEntry(data, raw []byte, order binary.ByteOrder) (ifdEntry, bool) {
+	width := map[uint16]uint64{1: 1, 3: 2, 4: 4}[order.Uint16(raw[2:])]
+	count := uint64(order.Uint32(raw[4:]))
+	size := width * count
+	if size == 0 {
+		return ifdEntry{}, false
+	}
+	values := raw[8:]
+	if size > 4 {
+		values = sliceAt(data, uint64(order.Uint32(raw[8:])), size)
+	}
+	return ifdEntry{order.Uint16(raw), int(count), int(width), values, order}, values != nil
+}
+
+// sliceAt returns data[at:at+n], nil where that is not inside.
+func sliceAt(data []byte, at, n uint64) []byte {
+	if at > uint64(len(data)) || n > uint64(len(data))-at {
+		return nil
+	}
+	return data[at : at+n]
+}
+
+// tiffOrientation returns the orientation (1–8) that a TIFF file or an EXIF
+// block states, 1 if it states none.
+func tiffOrientation(data []byte) int {
+	for e := range ifd0(data) {
+		if e.tag == tagOrientation {
+			if v := e.value(0); 1 <= v && v <= 8 {
+				return int(v)
+			}
+			return 1
+		}
+	}
+	return 1
+}
+
+var exifPrefix = []byte("Exif\x00\x00")
+
+// jpegOrientation looks for EXIF in the APP1 segments before the first scan.
+func jpegOrientation(data []byte) int {
+	const app1, startOfScan = 0xe1, 0xda
+	for at := uint64(2); ; {
+		head := sliceAt(data, at, 4)
+		if head == nil || head[0] != 0xff || head[1] == startOfScan {
+			return 1
+		}
+		if head[1] == 0xff { // fill byte
+			at++
+			continue
+		}
+		n := uint64(binary.BigEndian.Uint16(head[2:]))
+		body := sliceAt(data, at+2, n)
+		if n < 2 || body == nil {
+			return 1
+		}
+		if exif, ok := bytes.CutPrefix(body[2:], exifPrefix); ok && head[1] == app1 {
+			return tiffOrientation(exif)
+		}
+		at += 2 + n
+	}
+}
+
+// pngOrientation looks for an eXIf chunk.
+func pngOrientation(data []byte) int {
+	for at := uint64(8); ; {
+		head := sliceAt(data, at, 8)
+		if head == nil {
+			return 1
+		}
+		n := uint64(binary.BigEndian.Uint32(head))
+		if string(head[4:]) == "eXIf" {
+			return tiffOrientation(sliceAt(data, at+8, n))
+		}
+		at += 8 + n + 4 // with the checksum
+	}
+}
+
+// webpOrientation looks for an EXIF chunk, which some writers begin as JPEG's.
+func webpOrientation(data []byte) int {
+	for id, chunk := range riffChunks(data) {
+		if id == "EXIF" {
+			return tiffOrientation(bytes.TrimPrefix(chunk, exifPrefix))
+		}
+	}
+	return 1
+}
+
+// riffChunks yields name and body of each chunk of a RIFF file; the last body
+// may be cut short.
+func riffChunks(data []byte) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		for at := uint64(12); ; {
+			head := sliceAt(data, at, 8)
+			if head == nil {
+				return
+			}
+			n := uint64(binary.LittleEndian.Uint32(head[4:]))
+			body := data[at+8:]
+			if !yield(string(head[:4]), body[:min(n, uint64(len(body)))]) {
+				return
+			}
+			at += 8 + n + n&1
+		}
+	}
+}
+
+// upright undoes an EXIF orientation: 2–4 mirror and turn, 5–8 also swap sides.
+func (p *RGB) upright(orientation int) *RGB {
+	w, h := p.W, p.H
+	// The source pixel of (0, 0), and the steps to those of (1, 0) and (0, 1).
+	walk := [9]struct{ start, dx, dy int }{
+		2: {w - 1, -1, w},
+		3: {w*h - 1, -1, -w},
+		4: {(h - 1) * w, 1, -w},
+		5: {0, w, 1},
+		6: {(h - 1) * w, -w, 1},
+		7: {w*h - 1, -w, -1},
+		8: {w - 1, w, -1},
+	}[orientation]
+	if walk.dx == 0 {
+		return p
+	}
+	q := &RGB{w, h, make([]uint8, len(p.Pix))}
+	if orientation >= 5 {
+		q.W, q.H = h, w
+	}
+	to := 0
+	for y := range q.H {
+		from := walk.start + y*walk.dy
+		for range q.W {
+			copy(q.Pix[to:to+3], p.Pix[3*from:3*from+3])
+			to += 3
+			from += walk.dx
+		}
+	}
+	return q
+}

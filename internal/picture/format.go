@@ -1,0 +1,133 @@
+package picture
+
+import (
+	"encoding/binary"
+	"fmt"
+	"image"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"io"
+
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/tiff"
+	"golang.org/x/image/webp"
+)
+
+// format is one kind of file. Decoders are called directly, not through
+// image.Decode, whose table other packages may add to.
+type format struct {
+	name        string
+	magic       string // '?' stands for any byte
+	config      func(io.Reader) (image.Config, error)
+	decode      func(io.Reader) (image.Image, error)
+	orientation func(data []byte) int
+	// check, if any, looks at sizes that config does not tell of.
+	check func(data []byte, l Limits) error
+}
+
+var formats = []format{
+	{"jpeg", "\xff\xd8", jpeg.DecodeConfig, jpeg.Decode, jpegOrientation, nil},
+	{"png", "\x89PNG\r\n\x1a\n", png.DecodeConfig, png.Decode, pngOrientation, nil},
+	{"gif", "GIF8?a", gif.DecodeConfig, gif.Decode, upright, nil},
+	{"bmp", "BM????\x00\x00\x00\x00", bmp.DecodeConfig, bmp.Decode, upright, nil},
+	{"tiff", "II*\x00", tiff.DecodeConfig, tiff.Decode, tiffOrientation, checkTIFF},
+	{"tiff", "MM\x00*", tiff.DecodeConfig, tiff.Decode, tiffOrientation, checkTIFF},
+	{"webp", "RIFF????WEBPVP8", webp.DecodeConfig, webp.Decode, webpOrientation, checkWebP},
+}
+
+func upright([]byte) int { return 1 }
+
+func formatOf(data []byte) (*format, error) {
+	for i := range formats {
+		if hasMagic(data, formats[i].magic) {
+			return &formats[i], nil
+		}
+	}
+	if len(data) == 0 {
+		return nil, &Error{Reason: NotAPicture, Err: fmt.Errorf("empty")}
+	}
+	return nil, &Error{Reason: NotAPicture, Err: fmt.Errorf("starts with %q, not as JPEG, PNG, GIF, BMP, TIFF or WebP", data[:min(8, len(data))])}
+}
+
+func hasMagic(data []byte, magic string) bool {
+	if len(data) < len(magic) {
+		return false
+	}
+	for i := range len(magic) {
+		if magic[i] != '?' && magic[i] != data[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// checkSizes reads headers only.
+func (f *format) checkSizes(data []byte, l Limits) error {
+	w, h, err := f.size(data)
+	if err != nil {
+		return err
+	}
+	if err := l.checkPixels(f.name, w, h); err != nil {
+		return err
+	}
+	if f.check == nil {
+		return nil
+	}
+	return f.check(data, l)
+}
+
+func (f *format) size(data []byte) (w, h int, err error) {
+	c, err := f.config(readerOf(data))
+	if err != nil {
+		return 0, 0, &Error{Reason: Damaged, Format: f.name, Err: err}
+	}
+	return c.Width, c.Height, nil
+}
+
+// checkWebP checks the frames' own sizes: an extended file also has a canvas
+// size, and only that is what webp.DecodeConfig tells.
+func checkWebP(data []byte, l Limits) error {
+	for id, chunk := range riffChunks(data) {
+		var w, h int
+		switch {
+		case id == "VP8 " && len(chunk) >= 10:
+			w = int(binary.LittleEndian.Uint16(chunk[6:]) & 0x3fff)
+			h = int(binary.LittleEndian.Uint16(chunk[8:]) & 0x3fff)
+		case id == "VP8L" && len(chunk) >= 5:
+			bits := binary.LittleEndian.Uint32(chunk[1:])
+			w, h = 1+int(bits&0x3fff), 1+int(bits>>14&0x3fff)
+		default:
+			continue
+		}
+		if err := l.checkPixels("webp", w, h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkTIFF checks what lets a small file cost much work: tiles bigger than any
+// picture, and many strips or tiles that share the same bytes.
+func checkTIFF(data []byte, l Limits) error {
+	tileW, tileH, total := uint64(1), uint64(1), uint64(0)
+	for e := range ifd0(data) {
+		switch e.tag {
+		case tagTileWidth:
+			tileW = e.value(0)
+		case tagTileLength:
+			tileH = e.value(0)
+		case tagStripByteCounts, tagTileByteCounts:
+			for i := range e.count {
+				total += e.value(i)
+			}
+		}
+	}
+	if tileW > 1<<31 || tileH > 1<<31 || tileW*tileH > uint64(l.pixels()) {
+		return &Error{Reason: TooManyPixels, Format: "tiff", Err: fmt.Errorf("tile is %d×%d, limit is %d pixels", tileW, tileH, l.pixels())}
+	}
+	if total > uint64(len(data)) {
+		return &Error{Reason: Damaged, Format: "tiff", Err: fmt.Errorf("strips are %d bytes, file has %d", total, len(data))}
+	}
+	return nil
+}

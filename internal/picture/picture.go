@@ -1,0 +1,145 @@
+// Package picture turns files, readers and image.Image values into upright
+// 8-bit RGB, one way for all of them, and refuses what is too big before
+// decoding it.
+package picture
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"io"
+)
+
+// RGB is a picture: H rows of W pixels of three bytes (red, green, blue),
+// without gaps.
+type RGB struct {
+	W, H int
+	Pix  []uint8
+}
+
+// Limits says how big a picture may be. Zero fields mean the defaults.
+type Limits struct {
+	// Bytes is the longest file that is read: 100,000,000 by default.
+	Bytes int64 `json:"bytes,omitempty"`
+	// Pixels is the most pixels (width × height) that are decoded:
+	// 100,000,000 by default.
+	Pixels int `json:"pixels,omitempty"`
+}
+
+func (l Limits) bytes() int64 {
+	if l.Bytes == 0 {
+		return 100_000_000
+	}
+	return l.Bytes
+}
+
+func (l Limits) pixels() int {
+	if l.Pixels == 0 {
+		return 100_000_000
+	}
+	return l.Pixels
+}
+
+// CheckBytes returns an *Error if n bytes are more than l allows.
+func (l Limits) CheckBytes(n int64) error {
+	if n <= l.bytes() {
+		return nil
+	}
+	return &Error{Reason: TooManyBytes, Err: fmt.Errorf("file has %d, limit is %d", n, l.bytes())}
+}
+
+// checkPixels returns an *Error unless w×h pixels are at least one and no more
+// than l allows. It divides, as the product may overflow.
+func (l Limits) checkPixels(format string, w, h int) error {
+	if w <= 0 || h <= 0 {
+		return &Error{Reason: Damaged, Format: format, Err: fmt.Errorf("size is %d×%d", w, h)}
+	}
+	if w <= l.pixels()/h {
+		return nil
+	}
+	return &Error{Reason: TooManyPixels, Format: format, Err: fmt.Errorf("size is %d×%d, limit is %d pixels", w, h, l.pixels())}
+}
+
+// Reason classes an Error.
+type Reason string
+
+// The reasons why a picture cannot be used.
+const (
+	TooManyBytes  Reason = "too many bytes"
+	TooManyPixels Reason = "too many pixels"
+	NotAPicture   Reason = "not a picture"
+	Damaged       Reason = "damaged"
+)
+
+// Error says why a picture cannot be used. Format is "" where it is not known.
+type Error struct {
+	Reason Reason
+	Format string
+	Err    error
+}
+
+func (e *Error) Error() string {
+	if e.Format == "" {
+		return fmt.Sprintf("%s: %v", e.Reason, e.Err)
+	}
+	return fmt.Sprintf("%s: %s: %v", e.Reason, e.Format, e.Err)
+}
+
+// Unwrap returns the decoder's own error.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Read returns all of r, or an *Error once it is longer than l allows.
+func Read(r io.Reader, l Limits) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, l.bytes()+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > l.bytes() {
+		return nil, &Error{Reason: TooManyBytes, Err: fmt.Errorf("input has more than the limit of %d", l.bytes())}
+	}
+	return data, nil
+}
+
+// Decode decodes a whole JPEG, PNG, GIF (its first frame), BMP, TIFF or WebP
+// file, told apart by content. Alpha is laid over white, 16-bit channels keep
+// their high byte, and EXIF orientation is applied. Apart from orientation the
+// pixels are those of FromImage(image.Decode(data)). Every error is an *Error.
+func Decode(data []byte, l Limits) (rgb *RGB, err error) {
+	if err := l.CheckBytes(int64(len(data))); err != nil {
+		return nil, err
+	}
+	f, err := formatOf(data)
+	if err != nil {
+		return nil, err
+	}
+	defer recoverAs(&err, f.name)
+	if err := f.checkSizes(data, l); err != nil {
+		return nil, err
+	}
+	img, err := f.decode(bytes.NewReader(data))
+	if err != nil {
+		return nil, &Error{Reason: Damaged, Format: f.name, Err: err}
+	}
+	if rgb, err = fromImage(img, f.name, l); err != nil {
+		return nil, err
+	}
+	return rgb.upright(f.orientation(data)), nil
+}
+
+// FromImage copies img, laying alpha over white. The result shares no memory
+// with img. Every error is an *Error.
+func FromImage(img image.Image, l Limits) (rgb *RGB, err error) {
+	if img == nil {
+		return nil, &Error{Reason: NotAPicture, Err: fmt.Errorf("image is nil")}
+	}
+	defer recoverAs(&err, "image")
+	return fromImage(img, "image", l)
+}
+
+// recoverAs turns a panic (in a decoder, or in an image whose fields do not fit
+// together) into an *Error.
+func recoverAs(err *error, format string) {
+	if p := recover(); p != nil {
+		*err = &Error{Reason: Damaged, Format: format, Err: fmt.Errorf("decoder panicked: %v", p)}
+	}
+}
