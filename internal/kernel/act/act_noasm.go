@@ -1,0 +1,5 @@
+package act
+
+func implementations() []implementation {
+	return []implementation{{"portable", portable}}
+}

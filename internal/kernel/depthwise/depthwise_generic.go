@@ -1,0 +1,79 @@
+package depthwise
+
+import "github.com/argus-go/argus/internal/parallel"
+
+var portable = kernels{run: run, gradient: gradient}
+
+// run is the definition, one output row a task.
+func run(crew *parallel.Crew, s Shape, n int, x, kernel, bias, y []float32, lo, hi float32) {
+	crew.Do(n*s.OutH, func(i int) {
+		from, row := x[i/s.OutH*s.in():][:s.in()], y[i*s.OutW*s.C:][:s.OutW*s.C]
+		h := i%s.OutH*s.StrideH - s.Top
+		h0, h1 := span(h, s.KH, s.H)
+		for ow := range s.OutW {
+			w := ow*s.StrideW - s.Left
+			w0, w1 := span(w, s.KW, s.W)
+			out := row[ow*s.C : (ow+1)*s.C]
+			clear(out)
+			copy(out, bias)
+			for kh := h0; kh < h1; kh++ {
+				for kw := w0; kw < w1; kw++ {
+					mulAdd(from[((h+kh)*s.W+w+kw)*s.C:], kernel[(kh*s.KW+kw)*s.C:], out)
+				}
+			}
+			for c, v := range out {
+				if v < lo {
+					out[c] = lo
+				}
+				if v > hi {
+					out[c] = hi
+				}
+			}
+		}
+	})
+}
+
+// mulAdd computes y += a · b.
+func mulAdd(a, b, y []float32) {
+	a, b = a[:len(y)], b[:len(y)]
+	for c := range y {
+		y[c] += a[c] * b[c]
+	}
+}
+
+// backwardRow gathers one row of dx over n·H rows.
+func (s Shape) backwardRow(i int, kernel, dy, dx []float32) {
+	from, row := dy[i/s.H*s.out():][:s.out()], dx[i*s.W*s.C:][:s.W*s.C]
+	clear(row)
+	for kh := range s.KH {
+		h := i%s.H + s.Top - kh
+		if h < 0 || h%s.StrideH != 0 || h/s.StrideH >= s.OutH {
+			continue
+		}
+		from := from[h/s.StrideH*s.OutW*s.C:]
+		for ow := range s.OutW {
+			w := ow*s.StrideW - s.Left
+			w0, w1 := span(w, s.KW, s.W)
+			for kw := w0; kw < w1; kw++ {
+				mulAdd(from[ow*s.C:], kernel[(kh*s.KW+kw)*s.C:], row[(w+kw)*s.C:][:s.C])
+			}
+		}
+	}
+}
+
+// gradient is the definition of the kernel's gradient over one picture.
+func gradient(s Shape, x, dy, dk []float32) {
+	for oh := range s.OutH {
+		h := oh*s.StrideH - s.Top
+		h0, h1 := span(h, s.KH, s.H)
+		for ow := range s.OutW {
+			w := ow*s.StrideW - s.Left
+			w0, w1 := span(w, s.KW, s.W)
+			for kh := h0; kh < h1; kh++ {
+				for kw := w0; kw < w1; kw++ {
+					mulAdd(x[((h+kh)*s.W+w+kw)*s.C:], dy[(oh*s.OutW+ow)*s.C:], dk[(kh*s.KW+kw)*s.C:][:s.C])
+				}
+			}
+		}
+	}
+}

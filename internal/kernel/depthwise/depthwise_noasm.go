@@ -1,0 +1,5 @@
+package depthwise
+
+func implementations() []implementation {
+	return []implementation{{"portable", portable}}
+}

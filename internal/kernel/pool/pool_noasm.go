@@ -1,0 +1,5 @@
+package pool
+
+func implementations() []implementation {
+	return []implementation{{"portable", portable}}
+}
