@@ -1,0 +1,188 @@
+package gemm
+
+import (
+	"fmt"
+	"sync"
+	"unsafe"
+
+	"github.com/argus-go/argus/internal/parallel"
+)
+
+// wide is a multiple of the columns of every implementation's panels.
+const wide = 96
+
+// Packed is a k×n matrix B in the order in which tiles read it: panels of some
+// columns, each k rows one after the other, the last panel padded with zeros.
+// Many goroutines may multiply by it at once.
+type Packed struct {
+	impl   *implementation
+	k, n   int
+	ldb    int
+	trans  bool
+	panels []panel
+	data   []float32
+}
+
+// A panel is what one tile is wide.
+type panel struct {
+	n0, n   int // columns
+	vectors int // that hold them
+	at      int // in Packed.data
+}
+
+// Pack packs the k×n matrix b, or where trans is set the transpose of the n×k
+// matrix b. Rows of b are ldb apart.
+func Pack(b []float32, k, n, ldb int, trans bool) *Packed {
+	p := &Packed{}
+	p.pack(nil, b, k, n, ldb, trans)
+	return p
+}
+
+// Repack packs another matrix of the same shape and order in place. Nobody
+// may use p meanwhile.
+func (p *Packed) Repack(crew *parallel.Crew, b []float32) { p.pack(crew, b, p.k, p.n, p.ldb, p.trans) }
+
+// Size returns the shape of B.
+func (p *Packed) Size() (k, n int) { return p.k, p.n }
+
+func (p *Packed) pack(crew *parallel.Crew, b []float32, k, n, ldb int, trans bool) {
+	if p.impl == nil || p.impl != best || p.k != k || p.n != n {
+		p.layout(best, k, n)
+	}
+	p.ldb, p.trans = ldb, trans
+	rows, cols := k, n
+	if trans {
+		rows, cols = n, k
+	}
+	if need := (rows-1)*ldb + cols; rows > 0 && cols > 0 && len(b) < need {
+		panic(fmt.Sprintf("gemm: B has %d elements, %d×%d rows %d apart need %d", len(b), rows, cols, ldb, need))
+	}
+	if k*n < 1<<14 {
+		crew = nil
+	}
+	crew.Do(len(p.panels), func(i int) {
+		w := &p.panels[i]
+		p.impl.packPanel(p.data[w.at:], w, b, k, ldb, trans)
+	})
+}
+
+// layout divides n columns into panels of impl and makes room.
+func (p *Packed) layout(impl *implementation, k, n int) {
+	p.impl, p.k, p.n = impl, k, n
+	p.panels = impl.split(p.panels[:0], n)
+	size := 0
+	for i := range p.panels {
+		p.panels[i].at = size
+		size += k * p.panels[i].vectors * impl.lanes
+	}
+	if cap(p.data) < size {
+		p.data = aligned(size)
+	}
+	p.data = p.data[:size]
+}
+
+// split appends the panels that n columns are worked on in: as wide as the
+// implementation likes best, with a rest that is not needlessly narrow.
+func (m *implementation) split(panels []panel, n int) []panel {
+	for n0 := 0; n0 < n; {
+		left := (n - n0 + m.lanes - 1) / m.lanes
+		v := m.vectors(left, n)
+		cols := min(v*m.lanes, n-n0)
+		panels = append(panels, panel{n0: n0, n: cols, vectors: v})
+		n0 += cols
+	}
+	return panels
+}
+
+// vectors returns how wide the next panel of n columns is, with left vectors
+// to go.
+func (m *implementation) vectors(left, n int) int {
+	most := m.maxVectors()
+	if left <= most {
+		return left
+	}
+	if most == 3 && (n+m.lanes-1)/m.lanes%3 != 0 {
+		return 2
+	}
+	return most
+}
+
+func (m *implementation) packPanel(dst []float32, w *panel, b []float32, k, ldb int, trans bool) {
+	width := w.vectors * m.lanes
+	if trans {
+		packTransposed(dst[:k*width], b[w.n0*ldb:], w.n, width, k, ldb)
+		return
+	}
+	for i := range k {
+		d := dst[i*width : (i+1)*width]
+		copy(d, b[i*ldb+w.n0:][:w.n])
+		clear(d[w.n:])
+	}
+}
+
+// packTransposed packs n columns that are rows of b, ldb apart; eight at a
+// time, so that a line of dst is written at once.
+func packTransposed(dst, b []float32, n, width, k, ldb int) {
+	j := 0
+	for ; j+8 <= n; j += 8 {
+		b0, b1, b2, b3 := b[j*ldb:][:k], b[(j+1)*ldb:][:k], b[(j+2)*ldb:][:k], b[(j+3)*ldb:][:k]
+		b4, b5, b6, b7 := b[(j+4)*ldb:][:k], b[(j+5)*ldb:][:k], b[(j+6)*ldb:][:k], b[(j+7)*ldb:][:k]
+		for i := range b0 {
+			d := dst[i*width+j:][:8]
+			d[0], d[1], d[2], d[3] = b0[i], b1[i], b2[i], b3[i]
+			d[4], d[5], d[6], d[7] = b4[i], b5[i], b6[i], b7[i]
+		}
+	}
+	for ; j < width; j++ {
+		for i := range k {
+			v := float32(0)
+			if j < n {
+				v = b[j*ldb+i]
+			}
+			dst[i*width+j] = v
+		}
+	}
+}
+
+var packs = sync.Pool{New: func() any { return new(Packed) }}
+
+// aligned returns n zeros that start at a cache line.
+func aligned(n int) []float32 {
+	const line = 64
+	b := make([]float32, n+line/4-1)
+	at := 0
+	if n > 0 {
+		at = int(-uintptr(unsafe.Pointer(&b[0]))%line) / 4
+	}
+	return b[at : at+n : at+n]
+}
+
+var floats = sync.Pool{New: func() any { return new([]float32) }}
+
+// getFloats borrows n floats that hold anything.
+func getFloats(n int) *[]float32 {
+	b := floats.Get().(*[]float32)
+	if cap(*b) < n {
+		*b = aligned(n)
+	}
+	*b = (*b)[:n]
+	return b
+}
+
+func putFloats(b *[]float32) { floats.Put(b) }
+
+// PackTaps packs the taps of a kernel [tap][n][k], each transposed, one below
+// the other: B is (len(taps)·k)×n.
+func (p *Packed) PackTaps(crew *parallel.Crew, kernel []float32, taps []int, n, k int) {
+	if p.impl != best || p.k != len(taps)*k || p.n != n {
+		p.layout(best, len(taps)*k, n)
+	}
+	p.ldb, p.trans = 0, false
+	crew.Do(len(p.panels), func(i int) {
+		w := &p.panels[i]
+		width := w.vectors * p.impl.lanes
+		for t, tap := range taps {
+			p.impl.packPanel(p.data[w.at+t*k*width:], w, kernel[tap*n*k:], k, k, true)
+		}
+	})
+}

@@ -1,0 +1,3 @@
+package gemm
+
+func implementations() []*implementation { return []*implementation{generic} }

@@ -1,0 +1,84 @@
+package gemm
+
+import (
+	"fmt"
+
+	"github.com/argus-go/argus/internal/parallel"
+)
+
+// TransMul computes C = Aᵀ·B, or adds it to C, where A is gathered from n
+// images of a and B has as many rows, n·M, each of cols, ldb apart and the
+// images imageB apart. C has Segs·Seg rows. This is a convolution's gradient
+// with respect to its kernel.
+func (r *Rows) TransMul(crew *parallel.Crew, n int, a []float32, image int, cols int, b []float32, imageB, ldb int, c []float32, ldc int, accumulate bool) {
+	if cols == 0 || r.Segs*r.Seg == 0 {
+		return
+	}
+	if n == 0 || r.M == 0 {
+		clearUnless(accumulate, c, r.Segs*r.Seg, cols, ldc)
+		return
+	}
+	r.check(n, a, image)
+	if need := (n-1)*imageB + (r.M-1)*ldb + cols; len(b) < need {
+		panic(fmt.Sprintf("gemm: B has %d elements, %d×%d rows need %d", len(b), n, r.M, need))
+	}
+	if need := (r.Segs*r.Seg-1)*ldc + cols; len(c) < need {
+		panic(fmt.Sprintf("gemm: C has %d elements, %d rows need %d", len(c), r.Segs*r.Seg, need))
+	}
+	j := &transProduct{r: r, impl: best, n: n, a: a, image: image, b: b, imageB: imageB, ldb: ldb, c: c, ldc: ldc, accumulate: accumulate}
+	j.panels = best.split(j.room[:0], cols)
+	panels := len(j.panels)
+	parts := min((r.Seg+3)/4, (4*crew.Threads()+panels*r.Segs-1)/(panels*r.Segs))
+	if 2*n*r.M*r.Segs*r.Seg*cols < smallFlops {
+		parts, crew = 1, nil
+	}
+	crew.Do(r.Segs*panels*parts, func(i int) {
+		j.task(i/panels/parts, &j.panels[i/parts%panels], i%parts, parts)
+	})
+}
+
+// A transProduct is one call of TransMul.
+type transProduct struct {
+	r             *Rows
+	impl          *implementation
+	n             int
+	a, b, c       []float32
+	image, imageB int
+	ldb, ldc      int
+	accumulate    bool
+	panels        []panel
+	room          [8]panel
+}
+
+// task computes a share of piece s of C in one panel, in passes over the rows.
+func (j *transProduct) task(s int, w *panel, part, parts int) {
+	r, m := j.r, j.impl
+	t := tiles.Get().(*tile)
+	t.tail(w, m.lanes)
+	t.zeros, t.ldb, t.ldc = r.zeros, j.ldb, j.ldc
+	most := m.rows[w.vectors]
+	count := (r.Seg + most - 1) / most
+	for b := range j.n {
+		for k0 := 0; k0 < r.M; k0 += depthT {
+			t.segs = min(depthT, r.M-k0)
+			t.bias = nil
+			if b == 0 && k0 == 0 && !j.accumulate {
+				t.bias = zeroBias[:]
+			}
+			a, offs := r.at(j.a, j.image, b, k0)
+			if !r.plain {
+				offs = offs[s*r.M:]
+			}
+			t.offs = offs[:t.segs]
+			t.b = j.b[b*j.imageB+k0*j.ldb+w.n0:]
+			for i := part * count / parts; i < (part+1)*count/parts; i++ {
+				i0, i1 := i*r.Seg/count, (i+1)*r.Seg/count
+				t.a = a[i0:]
+				t.c = j.c[(s*r.Seg+i0)*j.ldc+w.n0:]
+				m.runT(t, i1-i0, w.vectors)
+			}
+		}
+	}
+	*t = tile{}
+	tiles.Put(t)
+}
