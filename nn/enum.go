@@ -64,16 +64,24 @@ var (
 	activations = enum{"activation", []string{"linear", "relu", "relu6", "swish", "sigmoid", "tanh", "softmax"}}
 )
 
-func (e enum) name(i int) string {
+// check says whether i is one of the values.
+func (e enum) check(i int) error {
 	if i < 0 || i >= len(e.names) {
+		return fmt.Errorf("nn: there is no %s %d", e.kind, i)
+	}
+	return nil
+}
+
+func (e enum) name(i int) string {
+	if e.check(i) != nil {
 		return fmt.Sprintf("%s %d", e.kind, i)
 	}
 	return e.names[i]
 }
 
 func (e enum) marshal(i int) ([]byte, error) {
-	if i < 0 || i >= len(e.names) {
-		return nil, fmt.Errorf("nn: there is no %s %d", e.kind, i)
+	if err := e.check(i); err != nil {
+		return nil, err
 	}
 	return []byte(e.names[i]), nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"reflect"
 )
 
@@ -20,7 +21,7 @@ var kinds = []struct {
 // node is a layer on its way to or from JSON.
 type node struct{ Layer }
 
-// list and the structs below stand for the layers that hold layers.
+// The structs below stand for the layers that hold layers.
 type (
 	addNode struct {
 		Branches []node
@@ -81,24 +82,35 @@ func (n *node) UnmarshalJSON(b []byte) error {
 		n.Layer = nil
 		return nil
 	}
-	var m map[string]json.RawMessage
-	if err := json.Unmarshal(b, &m); err != nil {
-		return fmt.Errorf("nn: a layer is an object with one key: %w", err)
+	key, body, err := onlyKey(b)
+	if err != nil {
+		return err
 	}
-	if len(m) != 1 {
-		return fmt.Errorf("nn: a layer is an object with one key, this one has %d", len(m))
-	}
-	for key, body := range m {
-		for _, k := range kinds {
-			if k.key == key {
-				l, err := read(k.kind, body)
-				n.Layer = l
-				return err
-			}
+	for _, k := range kinds {
+		if k.key == key {
+			n.Layer, err = read(k.kind, body)
+			return err
 		}
-		return fmt.Errorf("nn: there is no layer %q", key)
 	}
-	return nil
+	return fmt.Errorf("nn: there is no layer %q", key)
+}
+
+// onlyKey splits an object with one key.
+func onlyKey(b []byte) (key string, value json.RawMessage, err error) {
+	d := json.NewDecoder(bytes.NewReader(b))
+	open, _ := d.Token()
+	name, _ := d.Token()
+	key, ok := name.(string)
+	if open != json.Delim('{') || !ok {
+		return "", nil, fmt.Errorf("nn: a layer is an object with one key, this one is %.40s", b)
+	}
+	if err := d.Decode(&value); err != nil {
+		return "", nil, fmt.Errorf("nn: layer %q: %w", key, err)
+	}
+	if d.More() {
+		return "", nil, fmt.Errorf("nn: a layer is an object with one key, this one has more than %q", key)
+	}
+	return key, value, nil
 }
 
 func read(kind Layer, body []byte) (Layer, error) {
@@ -132,7 +144,37 @@ func strict[T any](b []byte) (v T, err error) {
 func strictInto(b []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
-	return d.Decode(v)
+	if err := d.Decode(v); err != nil {
+		return err
+	}
+	if rest, err := d.Token(); err != io.EOF {
+		return fmt.Errorf("nn: %v follows the end", rest)
+	}
+	return nil
+}
+
+// maxDepth bounds how deep brackets nest. The deepest declared network has 19;
+// reading takes time and memory in proportion to depth times length.
+const maxDepth = 200
+
+func checkDepth(b []byte) error {
+	depth, text := 0, false
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case text && c == '\\':
+			i++
+		case c == '"':
+			text = !text
+		case text:
+		case c == '[' || c == '{':
+			if depth++; depth > maxDepth {
+				return fmt.Errorf("nn: layers nest more than %d brackets deep", maxDepth)
+			}
+		case c == ']' || c == '}':
+			depth--
+		}
+	}
+	return nil
 }
 
 type modelJSON struct {
@@ -151,6 +193,9 @@ func (m Model) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads what MarshalJSON writes. Unknown layers and fields are
 // errors; whether the network makes sense is for [Model.Check] to say.
 func (m *Model) UnmarshalJSON(b []byte) error {
+	if err := checkDepth(b); err != nil {
+		return err
+	}
 	j, err := strict[modelJSON](b)
 	if err != nil {
 		return err
@@ -164,6 +209,9 @@ func MarshalLayer(l Layer) ([]byte, error) { return json.Marshal(node{l}) }
 
 // UnmarshalLayer reads what MarshalLayer writes.
 func UnmarshalLayer(b []byte) (Layer, error) {
+	if err := checkDepth(b); err != nil {
+		return nil, err
+	}
 	n, err := strict[node](b)
 	return n.Layer, err
 }

@@ -131,7 +131,8 @@ func Blocks(l Layer, in Shape) ([]string, error) {
 }
 
 // Cut splits body before the named block: what stays frozen, and what is
-// trained anew. The block must be an element of body's outermost Seq.
+// trained anew. The block must be an element of body's outermost Seq, and layers
+// outside blocks that the cut would number anew need a name.
 func Cut(body Layer, block string) (before, after Layer, err error) {
 	var names []string
 	steps := flat(body)
@@ -141,7 +142,8 @@ func Cut(body Layer, block string) (before, after Layer, err error) {
 			continue
 		}
 		if b.Name == block {
-			return Seq(slices.Clip(steps[:i])), Seq(steps[i:]), nil
+			before, after = Seq(slices.Clip(steps[:i])), Seq(steps[i:])
+			return before, after, sameNames(before, after)
 		}
 		names = append(names, b.Name)
 	}
@@ -177,7 +179,13 @@ func (m Model) Check() error {
 	if out.H != 1 || out.W != 1 {
 		return fmt.Errorf("nn: model %q: the body ends in %v, must end in 1×1×features", m.Name, out)
 	}
+	if m.Top == nil {
+		return nil
+	}
 	if _, err := OutShape(m.Whole(), m.Input.Shape()); err != nil {
+		return fmt.Errorf("model %q: %w", m.Name, err)
+	}
+	if err := sameNames(m.Body, m.Top); err != nil {
 		return fmt.Errorf("model %q: %w", m.Name, err)
 	}
 	return nil

@@ -2,16 +2,47 @@ package nn
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // resolve returns l with every name made a unique path: blocks and layers with
 // parameters carry "mixed4/branch7x7/conv2", so that no interpreter needs to
 // keep track of where it is.
 func resolve(l Layer) (Layer, error) {
+	out, _, err := resolveNames(l)
+	return out, err
+}
+
+// resolveNames also returns the paths.
+func resolveNames(l Layer) (Layer, map[string]bool, error) {
 	r := resolver{seen: map[string]bool{}}
 	out := r.layer(l, scope{counts: map[string]int{}})
-	return out, r.err
+	return out, r.seen, r.err
+}
+
+// sameNames says whether the layers of a followed by b have the same paths as
+// when each stands alone: unnamed layers outside blocks may not.
+func sameNames(a, b Layer) error {
+	_, whole, err := resolveNames(Seq{a, b})
+	if err != nil {
+		return err
+	}
+	for _, part := range []Layer{a, b} {
+		_, names, err := resolveNames(part)
+		if err != nil {
+			return err
+		}
+		for name := range names {
+			delete(whole, name)
+		}
+	}
+	if len(whole) > 0 {
+		return fmt.Errorf("nn: give names to the layers outside blocks: alone they would not be called %v", slices.Sorted(maps.Keys(whole)))
+	}
+	return nil
 }
 
 type resolver struct {
@@ -32,7 +63,7 @@ func (r *resolver) name(s scope, name, kind string) string {
 		s.counts[kind]++
 		name = fmt.Sprintf("%s%d", kind, s.counts[kind])
 	}
-	if strings.HasPrefix(name, "/") || strings.HasSuffix(name, "/") || strings.ContainsFunc(name, func(c rune) bool { return c < ' ' }) {
+	if strings.ContainsFunc(name, func(c rune) bool { return c < ' ' || c == '/' || c == utf8.RuneError }) {
 		r.fail("nn: %q cannot be a layer's name", name)
 	}
 	if s.path != "" {

@@ -1,6 +1,9 @@
 package nn
 
-import "fmt"
+import (
+	"errors"
+	"fmt"
+)
 
 // Shape is height, width, channels.
 type Shape struct{ H, W, C int }
@@ -10,9 +13,28 @@ func (s Shape) String() string { return fmt.Sprintf("%d×%d×%d", s.H, s.W, s.C)
 // Size is the number of values.
 func (s Shape) Size() int { return s.H * s.W * s.C }
 
-// maxSize bounds every layer's output, so that a hostile model file fails here
-// and not in an allocation: 2²⁸ values are 1 GiB a picture.
+// maxSize bounds every layer's output and every tensor of weights, so that a
+// hostile model file fails here and not in an allocation: 2²⁸ values are 1 GiB.
 const maxSize = 1 << 28
+
+// fits says whether dims make between 1 and maxSize values.
+func fits(dims ...int) bool {
+	n := 1
+	for _, d := range dims {
+		if d < 1 || d > maxSize/n {
+			return false
+		}
+		n *= d
+	}
+	return true
+}
+
+func checkShape(l Layer, s Shape) error {
+	if !fits(s.H, s.W, s.C) {
+		return fmt.Errorf("nn: %s: %v is not a shape that a layer can have", label(l), s)
+	}
+	return nil
+}
 
 // OutShape is the shape of l's output for an input of shape in.
 func OutShape(l Layer, in Shape) (Shape, error) {
@@ -26,8 +48,8 @@ func OutShape(l Layer, in Shape) (Shape, error) {
 // visit walks a resolved network in the order of computation and calls f with
 // every layer, the layers inside before the layer that holds them.
 func visit(l Layer, in Shape, f func(l Layer, in, out Shape)) (out Shape, err error) {
-	if in.H < 1 || in.W < 1 || in.C < 1 || in.H > maxSize || in.W > maxSize/in.H || in.C > maxSize/(in.H*in.W) {
-		return in, fmt.Errorf("nn: %s: %v is not a shape that a layer can have", label(l), in)
+	if err = checkShape(l, in); err != nil {
+		return in, err
 	}
 	switch l := l.(type) {
 	case Seq:
@@ -52,7 +74,10 @@ func visit(l Layer, in Shape, f func(l Layer, in, out Shape)) (out Shape, err er
 			return out, err
 		}
 	default:
-		out, err = leafShape(l, in)
+		out, err = visitLeaf(l, in)
+	}
+	if err == nil {
+		err = checkShape(l, out)
 	}
 	if err != nil {
 		return out, err
@@ -82,6 +107,9 @@ func visitSum(l Add, in Shape, f func(Layer, Shape, Shape)) (out Shape, err erro
 	if len(l.Branches) == 0 {
 		return in, fmt.Errorf("nn: add has no branches")
 	}
+	if err := activations.check(int(l.Act)); err != nil {
+		return in, err
+	}
 	for i, m := range l.Branches {
 		o, err := visit(m, in, f)
 		if err != nil {
@@ -95,45 +123,74 @@ func visitSum(l Add, in Shape, f func(Layer, Shape, Shape)) (out Shape, err erro
 	return out, nil
 }
 
+func visitLeaf(l Layer, in Shape) (Shape, error) {
+	out, err := leafShape(l, in)
+	if err != nil {
+		return out, err
+	}
+	for _, p := range layerParams(l, in) {
+		if !fits(p.Shape...) {
+			return out, fmt.Errorf("nn: %s: %v is not a shape that weights can have", p.Name, p.Shape)
+		}
+	}
+	return out, nil
+}
+
 func leafShape(l Layer, in Shape) (Shape, error) {
 	switch l := l.(type) {
 	case Conv:
 		return convShape(l, in)
 	case Pool:
-		if l.Window < 1 || l.Stride < 0 {
-			return in, fmt.Errorf("nn: pool: window %d, stride %d", l.Window, l.Stride)
-		}
-		h, w, err := l.geometry(in)
-		if err != nil {
-			return in, fmt.Errorf("nn: %s pool %d/%d of %v: %w", l.Kind, l.Window, max(1, l.Stride), in, err)
-		}
-		return Shape{h.out, w.out, in.C}, nil
+		return poolShape(l, in)
 	case GlobalPool:
-		return Shape{1, 1, in.C}, nil
+		return Shape{1, 1, in.C}, poolKinds.check(int(l.Kind))
 	case Dense:
 		if l.Units < 1 {
 			return in, fmt.Errorf("nn: %s: %d units", l.Name, l.Units)
 		}
-		return Shape{1, 1, l.Units}, nil
+		return Shape{1, 1, l.Units}, activations.check(int(l.Act))
+	case Act:
+		return in, activations.check(int(l.Kind))
 	case Norm:
-		if !(l.Eps > 0) {
-			return in, fmt.Errorf("nn: %s: eps is %v, must be above 0", l.Name, l.Eps)
-		}
+		return in, checkNorm(l.Name, l.BatchNorm)
 	case Dropout:
 		if !(l.Rate >= 0 && l.Rate < 1) {
 			return in, fmt.Errorf("nn: dropout rate is %v, must be in [0, 1)", l.Rate)
 		}
+		return in, nil
 	case Scale:
 		for _, v := range [][]float32{l.Mul, l.Add} {
 			if len(v) > 1 && len(v) != in.C {
 				return in, fmt.Errorf("nn: scale has %d numbers for %d channels", len(v), in.C)
 			}
 		}
-	case Act:
-	default:
-		return in, fmt.Errorf("nn: a %T is not a layer", l)
+		return in, nil
 	}
-	return in, nil
+	return in, fmt.Errorf("nn: a %T is not a layer", l)
+}
+
+func checkNorm(name string, n BatchNorm) error {
+	if !(n.Eps > 0) {
+		return fmt.Errorf("nn: %s: eps is %v, must be above 0", name, n.Eps)
+	}
+	if !(n.Momentum >= 0 && n.Momentum < 1) {
+		return fmt.Errorf("nn: %s: momentum is %v, must be in [0, 1)", name, n.Momentum)
+	}
+	return nil
+}
+
+func poolShape(l Pool, in Shape) (Shape, error) {
+	if l.Window < 1 || l.Stride < 0 {
+		return in, fmt.Errorf("nn: pool: window %d, stride %d", l.Window, l.Stride)
+	}
+	if err := poolKinds.check(int(l.Kind)); err != nil {
+		return in, err
+	}
+	h, w, err := l.geometry(in)
+	if err != nil {
+		return in, fmt.Errorf("nn: %s pool %d/%d of %v: %w", l.Kind, l.Window, max(1, l.Stride), in, err)
+	}
+	return Shape{h.out, w.out, in.C}, nil
 }
 
 func convShape(l Conv, in Shape) (Shape, error) {
@@ -142,10 +199,15 @@ func convShape(l Conv, in Shape) (Shape, error) {
 		return in, fmt.Errorf("nn: %s: kernel %v, stride %d", l.Name, l.Kernel, l.Stride)
 	case l.Kind == Depthwise && l.Filters != 0:
 		return in, fmt.Errorf("nn: %s: a depthwise convolution keeps its channels, Filters is %d, must be 0", l.Name, l.Filters)
-	case l.Kind != Depthwise && (l.Filters < 1 || l.Filters > maxSize):
+	case l.Kind != Depthwise && l.Filters < 1:
 		return in, fmt.Errorf("nn: %s: Filters is %d", l.Name, l.Filters)
-	case l.Norm != (BatchNorm{}) && !(l.Norm.Eps > 0):
-		return in, fmt.Errorf("nn: %s: eps is %v, must be above 0", l.Name, l.Norm.Eps)
+	}
+	err := errors.Join(convKinds.check(int(l.Kind)), activations.check(int(l.Act)))
+	if err == nil && l.Norm != (BatchNorm{}) {
+		err = checkNorm(l.Name, l.Norm)
+	}
+	if err != nil {
+		return in, err
 	}
 	h, w, err := l.geometry(in)
 	if err != nil {
@@ -180,6 +242,9 @@ func geometry(in Shape, kh, kw, stride int, pad Padding, pads [4]int) (h, w axis
 }
 
 func along(n, k, stride int, pad Padding, before, after int) (axis, error) {
+	if k > maxSize || stride > maxSize {
+		return axis{}, fmt.Errorf("window %d, stride %d, must be at most %d", k, stride, maxSize)
+	}
 	stride = max(1, stride)
 	switch pad {
 	case Same:

@@ -7,34 +7,42 @@ import (
 )
 
 // Summary prints the network as papers do: a row per block, with its output
-// shape, parameters and multiply-adds.
+// shape (height×width×channels), parameters and millions of multiply-adds for
+// one picture of the default size.
 func Summary(w io.Writer, m Model) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(t, "%s\toutput\tparameters\tMMACs\t\n", m.Name)
-	var params, macs int
-	row := func(name string, out Shape, p, a int) {
-		fmt.Fprintf(t, "%s\t%v\t%d\t%.1f\t\n", name, out, p, float64(a)/1e6)
+	if err := m.Check(); err != nil {
+		return err
 	}
-	in := m.Input.Shape()
-	for _, l := range flat(m.Whole()) {
-		ps, err := Params(l, in)
+	whole, err := resolve(m.Whole())
+	if err != nil {
+		return err
+	}
+	layers := flat(whole)
+	width := max(len(m.Name), len("total"))
+	for _, l := range layers {
+		width = max(width, len(label(l)))
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(t, "%-*s\toutput\tparameters\tMMACs\t\n", width, m.Name)
+	row := func(name string, out Shape, params, macs int) {
+		fmt.Fprintf(t, "%-*s\t%v\t%d\t%.1f\t\n", width, name, out, params, float64(macs)/1e6)
+	}
+	var params, macs int
+	at := m.Input.Shape()
+	for _, l := range layers {
+		var p, a int
+		at, err = visit(l, at, func(l Layer, in, out Shape) {
+			for _, q := range layerParams(l, in) {
+				p += q.Size()
+			}
+			a += layerMACs(l, in, out)
+		})
 		if err != nil {
 			return err
 		}
-		p := 0
-		for _, q := range ps {
-			p += q.Size()
-		}
-		a, err := MACs(l, in)
-		if err != nil {
-			return err
-		}
-		if in, err = OutShape(l, in); err != nil {
-			return err
-		}
-		row(label(l), in, p, a)
+		row(label(l), at, p, a)
 		params, macs = params+p, macs+a
 	}
-	row("total", in, params, macs)
+	row("total", at, params, macs)
 	return t.Flush()
 }
