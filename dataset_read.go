@@ -44,6 +44,10 @@ type reader struct {
 	// many goroutines.
 	Skip func(i int, hash contentHash) bool
 
+	// memory holds the pixels that may be in decoding at a time: one picture of
+	// the biggest size, or more smaller ones.
+	memory *gate
+
 	// Times of all workers together, in nanoseconds.
 	readNS, decodeNS, resizeNS atomic.Int64
 }
@@ -76,6 +80,7 @@ func (r *reader) run(ctx context.Context, samples []Sample, each func(i int, got
 	defer workers.Wait()
 	defer cancel()
 
+	r.memory = newGate(r.Limits.MaxPixels())
 	threads := max(1, min(r.Threads, len(samples)))
 	ahead := 4 * threads // bounds the squares in memory
 	slots := make([]chan readSample, ahead)
@@ -127,10 +132,18 @@ func (r *reader) read(i int, s Sample, free chan []uint8) (got readSample) {
 		return readSample{Err: err}
 	}
 	got.Hash = sha256.Sum256(data)
-	start = lap(&r.readNS, start)
+	lap(&r.readNS, start)
 	if r.Skip != nil && r.Skip(i, got.Hash) {
 		return got
 	}
+	pixels, err := picture.Pixels(data, r.Limits)
+	if err != nil {
+		got.Err = err
+		return got
+	}
+	r.memory.take(pixels)
+	defer r.memory.give(pixels)
+	start = time.Now()
 	img, err := picture.Decode(data, r.Limits)
 	start = lap(&r.decodeNS, start)
 	if err != nil {
@@ -145,6 +158,35 @@ func (r *reader) read(i int, s Sample, free chan []uint8) (got readSample) {
 	r.Preprocess.square(got.Square, img)
 	lap(&r.resizeNS, start)
 	return got
+}
+
+// gate lets through takers of no more than free units together.
+type gate struct {
+	mu   sync.Mutex
+	more sync.Cond
+	free int
+}
+
+func newGate(free int) *gate {
+	g := &gate{free: free}
+	g.more.L = &g.mu
+	return g
+}
+
+func (g *gate) take(n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for g.free < n {
+		g.more.Wait()
+	}
+	g.free -= n
+}
+
+func (g *gate) give(n int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.free += n
+	g.more.Broadcast()
 }
 
 // lap adds the time since start to ns.

@@ -3,11 +3,8 @@ package picture
 import (
 	"bytes"
 	"encoding/binary"
-	"io"
 	"iter"
 )
-
-func readerOf(data []byte) io.Reader { return bytes.NewReader(data) }
 
 // TIFF 6.0 tags; EXIF is a TIFF file inside another.
 const (

@@ -1,6 +1,7 @@
 package picture
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"image"
@@ -62,27 +63,19 @@ func hasMagic(data []byte, magic string) bool {
 	return true
 }
 
-// checkSizes reads headers only.
-func (f *format) checkSizes(data []byte, l Limits) error {
-	w, h, err := f.size(data)
+// checkSizes returns the number of pixels, reading headers only.
+func (f *format) checkSizes(data []byte, l Limits) (int, error) {
+	c, err := f.config(bytes.NewReader(data))
 	if err != nil {
-		return err
+		return 0, &Error{Reason: Damaged, Format: f.name, Err: err}
 	}
-	if err := l.checkPixels(f.name, w, h); err != nil {
-		return err
+	if err := l.checkPixels(f.name, c.Width, c.Height); err != nil {
+		return 0, err
 	}
-	if f.check == nil {
-		return nil
+	if f.check != nil {
+		err = f.check(data, l)
 	}
-	return f.check(data, l)
-}
-
-func (f *format) size(data []byte) (w, h int, err error) {
-	c, err := f.config(readerOf(data))
-	if err != nil {
-		return 0, 0, &Error{Reason: Damaged, Format: f.name, Err: err}
-	}
-	return c.Width, c.Height, nil
+	return c.Width * c.Height, err
 }
 
 // checkWebP checks the frames' own sizes: an extended file also has a canvas
@@ -123,8 +116,8 @@ func checkTIFF(data []byte, l Limits) error {
 			}
 		}
 	}
-	if tileW > 1<<31 || tileH > 1<<31 || tileW*tileH > uint64(l.pixels()) {
-		return &Error{Reason: TooManyPixels, Format: "tiff", Err: fmt.Errorf("tile is %d×%d, limit is %d pixels", tileW, tileH, l.pixels())}
+	if tileW > 1<<31 || tileH > 1<<31 || tileW*tileH > uint64(l.MaxPixels()) {
+		return &Error{Reason: TooManyPixels, Format: "tiff", Err: fmt.Errorf("tile is %d×%d, limit is %d pixels", tileW, tileH, l.MaxPixels())}
 	}
 	if total > uint64(len(data)) {
 		return &Error{Reason: Damaged, Format: "tiff", Err: fmt.Errorf("strips are %d bytes, file has %d", total, len(data))}

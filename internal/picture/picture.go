@@ -33,7 +33,8 @@ func (l Limits) bytes() int64 {
 	return l.Bytes
 }
 
-func (l Limits) pixels() int {
+// MaxPixels is Pixels or its default.
+func (l Limits) MaxPixels() int {
 	if l.Pixels == 0 {
 		return 100_000_000
 	}
@@ -54,10 +55,10 @@ func (l Limits) checkPixels(format string, w, h int) error {
 	if w <= 0 || h <= 0 {
 		return &Error{Reason: Damaged, Format: format, Err: fmt.Errorf("size is %d×%d", w, h)}
 	}
-	if w <= l.pixels()/h {
+	if w <= l.MaxPixels()/h {
 		return nil
 	}
-	return &Error{Reason: TooManyPixels, Format: format, Err: fmt.Errorf("size is %d×%d, limit is %d pixels", w, h, l.pixels())}
+	return &Error{Reason: TooManyPixels, Format: format, Err: fmt.Errorf("size is %d×%d, limit is %d pixels", w, h, l.MaxPixels())}
 }
 
 // Reason classes an Error.
@@ -113,7 +114,7 @@ func Decode(data []byte, l Limits) (rgb *RGB, err error) {
 		return nil, err
 	}
 	defer recoverAs(&err, f.name)
-	if err := f.checkSizes(data, l); err != nil {
+	if _, err := f.checkSizes(data, l); err != nil {
 		return nil, err
 	}
 	img, err := f.decode(bytes.NewReader(data))
@@ -124,6 +125,17 @@ func Decode(data []byte, l Limits) (rgb *RGB, err error) {
 		return nil, err
 	}
 	return rgb.upright(f.orientation(data)), nil
+}
+
+// Pixels returns how many pixels Decode would decode, from the header alone, or
+// the error that Decode would give for it.
+func Pixels(data []byte, l Limits) (n int, err error) {
+	f, err := formatOf(data)
+	if err != nil {
+		return 0, err
+	}
+	defer recoverAs(&err, f.name)
+	return f.checkSizes(data, l)
 }
 
 // FromImage copies img, laying alpha over white. The result shares no memory
