@@ -73,7 +73,11 @@ func newPhase(s *Shape, y0, x0 int) phase {
 			}
 		}
 	}
-	p.rows = gemm.NewRows(h*w, len(p.taps), s.Cout, offsets)
+	if len(p.taps) == 0 { // seen by none: sums of nothing
+		p.rows = gemm.NewRows(h*w, 1, 0, make([]int32, h*w))
+	} else {
+		p.rows = gemm.NewRows(h*w, len(p.taps), s.Cout, offsets)
+	}
 	p.rows.Line, p.rows.LineStep = w, s.StrideH*s.W*s.ldx()
 	return p
 }

@@ -19,21 +19,27 @@ var tables sync.Map // Shape → weak.Pointer[table]
 
 // tableOf returns the table of s that all convolutions of that shape share.
 func tableOf(s Shape) *table {
-	fresh := &table{
-		forward:  sync.OnceValue(func() *gemm.Rows { return forwardRows(s) }),
-		backward: sync.OnceValue(func() []phase { return phases(s) }),
-	}
-	made := weak.Make(fresh)
+	var key any = s
 	for {
-		v, loaded := tables.LoadOrStore(s, made)
-		if !loaded {
-			runtime.AddCleanup(fresh, func(s Shape) { tables.CompareAndDelete(s, made) }, s)
-			return fresh
+		if v, ok := tables.Load(key); ok {
+			if t := v.(weak.Pointer[table]).Value(); t != nil {
+				return t
+			}
+			tables.CompareAndDelete(key, v)
 		}
-		if t := v.(weak.Pointer[table]).Value(); t != nil {
+		t := newTable(s)
+		made := weak.Make(t)
+		if _, ok := tables.LoadOrStore(key, made); !ok {
+			runtime.AddCleanup(t, func(key any) { tables.CompareAndDelete(key, made) }, key)
 			return t
 		}
-		tables.CompareAndDelete(s, v)
+	}
+}
+
+func newTable(s Shape) *table {
+	return &table{
+		forward:  sync.OnceValue(func() *gemm.Rows { return forwardRows(s) }),
+		backward: sync.OnceValue(func() []phase { return phases(s) }),
 	}
 }
 

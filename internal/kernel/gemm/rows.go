@@ -27,7 +27,7 @@ type Rows struct {
 
 // NewRows checks the offsets and returns them as Rows.
 func NewRows(m, segs, seg int, offsets []int32) *Rows {
-	if len(offsets) != m*segs {
+	if segs < 1 || len(offsets) != m*segs {
 		panic(fmt.Sprintf("gemm: %d offsets for %d rows of %d pieces", len(offsets), m, segs))
 	}
 	r := &Rows{M: m, Segs: segs, Seg: seg, Offsets: offsets, zeros: make([]float32, max(seg, 16))}

@@ -38,6 +38,9 @@ type implementation struct {
 	run, runT func(t *tile, rows, vectors int)
 
 	rows [4]int // most rows of a tile, by vectors; 0: there is no such tile
+
+	peak      func(n int) // n rounds of independent multiply-adds of vectors; nil: not known
+	peakCount int         // of them in a round
 }
 
 func (m *implementation) maxVectors() int {

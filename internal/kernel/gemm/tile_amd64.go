@@ -32,6 +32,8 @@ var avx512 = &implementation{
 	rows:  [4]int{1: 13, 2: 13, 3: 9},
 	run:   avx512Rows.run,
 	runT:  avx512Trans.run,
+
+	peak: avx512Peak, peakCount: 13,
 }
 
 var avx2 = &implementation{
@@ -40,6 +42,8 @@ var avx2 = &implementation{
 	rows:  [4]int{1: 12, 2: 6},
 	run:   avx2Rows.run,
 	runT:  avx2Trans.run,
+
+	peak: avx2Peak, peakCount: 12,
 }
 
 var avx512Rows = &kernels{

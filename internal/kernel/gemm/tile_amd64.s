@@ -38,8 +38,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -95,10 +93,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -213,8 +209,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -284,10 +278,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -419,8 +411,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -504,10 +494,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -656,8 +644,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -755,10 +741,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -924,8 +908,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -1037,10 +1019,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -1223,8 +1203,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -1350,10 +1328,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -1553,8 +1529,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -1694,10 +1668,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -1914,8 +1886,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -2069,10 +2039,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -2306,8 +2274,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -2475,10 +2441,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -2729,8 +2693,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -2912,10 +2874,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -3183,8 +3143,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -3380,10 +3338,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -3668,8 +3624,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -3827,10 +3781,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -4132,8 +4084,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -4301,10 +4251,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -4587,8 +4535,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -4659,10 +4605,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -4793,8 +4737,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -4884,10 +4826,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -5046,8 +4986,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -5156,10 +5094,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -5346,8 +5282,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -5475,10 +5409,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -5693,8 +5625,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -5841,10 +5771,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -6087,8 +6015,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -6210,10 +6136,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -6484,8 +6408,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -6620,10 +6542,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -6922,8 +6842,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -7071,10 +6989,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -7401,8 +7317,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -7563,10 +7477,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -7921,8 +7833,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -8096,10 +8006,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -8482,8 +8390,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -8670,10 +8576,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -9084,8 +8988,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -9285,10 +9187,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -9727,8 +9627,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -9941,10 +9839,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -10349,8 +10245,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -10436,10 +10330,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -10586,8 +10478,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -10697,10 +10587,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -10886,8 +10774,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -11021,10 +10907,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -11249,8 +11133,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -11364,10 +11246,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -11631,8 +11511,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -11762,10 +11640,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -12068,8 +11944,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -12215,10 +12089,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -12560,8 +12432,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -12723,10 +12593,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -13107,8 +12975,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -13286,10 +13152,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -13709,8 +13573,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -13904,10 +13766,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ      (SP)
+	JNZ       piece
 	MOVQ      t+0(FP), AX
 	MOVQ      144(AX), R15
 	TESTQ     R15, R15
@@ -14299,8 +14159,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -14354,10 +14212,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ       (SP)
+	JNZ        piece
 	MOVQ       t+0(FP), AX
 	MOVQ       144(AX), R15
 	TESTQ      R15, R15
@@ -14479,8 +14335,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -14548,10 +14402,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ       (SP)
+	JNZ        piece
 	MOVQ       t+0(FP), AX
 	MOVQ       144(AX), R15
 	TESTQ      R15, R15
@@ -14690,8 +14542,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -14773,10 +14623,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ       (SP)
+	JNZ        piece
 	MOVQ       t+0(FP), AX
 	MOVQ       144(AX), R15
 	TESTQ      R15, R15
@@ -14932,8 +14780,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -15029,10 +14875,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ       (SP)
+	JNZ        piece
 	MOVQ       t+0(FP), AX
 	MOVQ       144(AX), R15
 	TESTQ      R15, R15
@@ -15205,8 +15049,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -15316,10 +15158,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ       (SP)
+	JNZ        piece
 	MOVQ       t+0(FP), AX
 	MOVQ       144(AX), R15
 	TESTQ      R15, R15
@@ -15509,8 +15349,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -15634,10 +15472,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ       (SP)
+	JNZ        piece
 	MOVQ       t+0(FP), AX
 	MOVQ       144(AX), R15
 	TESTQ      R15, R15
@@ -15844,8 +15680,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -15983,10 +15817,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ       (SP)
+	JNZ        piece
 	MOVQ       t+0(FP), AX
 	MOVQ       144(AX), R15
 	TESTQ      R15, R15
@@ -16210,8 +16042,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -16363,10 +16193,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ       (SP)
+	JNZ        piece
 	MOVQ       t+0(FP), AX
 	MOVQ       144(AX), R15
 	TESTQ      R15, R15
@@ -16607,8 +16435,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -16774,10 +16600,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ       (SP)
+	JNZ        piece
 	MOVQ       t+0(FP), AX
 	MOVQ       144(AX), R15
 	TESTQ      R15, R15
@@ -17035,8 +16859,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -17216,10 +17038,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ       (SP)
+	JNZ        piece
 	MOVQ       t+0(FP), AX
 	MOVQ       144(AX), R15
 	TESTQ      R15, R15
@@ -17494,8 +17314,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -17689,10 +17507,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ       (SP)
+	JNZ        piece
 	MOVQ       t+0(FP), AX
 	MOVQ       144(AX), R15
 	TESTQ      R15, R15
@@ -17984,8 +17800,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -18142,10 +17956,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ       (SP)
+	JNZ        piece
 	MOVQ       t+0(FP), AX
 	MOVQ       144(AX), R15
 	TESTQ      R15, R15
@@ -18421,8 +18233,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -18488,10 +18298,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ       (SP)
+	JNZ        piece
 	MOVQ       t+0(FP), AX
 	MOVQ       144(AX), R15
 	TESTQ      R15, R15
@@ -18629,8 +18437,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -18715,10 +18521,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ       (SP)
+	JNZ        piece
 	MOVQ       t+0(FP), AX
 	MOVQ       144(AX), R15
 	TESTQ      R15, R15
@@ -18884,8 +18688,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -18989,10 +18791,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ       (SP)
+	JNZ        piece
 	MOVQ       t+0(FP), AX
 	MOVQ       144(AX), R15
 	TESTQ      R15, R15
@@ -19186,8 +18986,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -19310,10 +19108,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ       (SP)
+	JNZ        piece
 	MOVQ       t+0(FP), AX
 	MOVQ       144(AX), R15
 	TESTQ      R15, R15
@@ -19535,8 +19331,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -19678,10 +19472,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ       (SP)
+	JNZ        piece
 	MOVQ       t+0(FP), AX
 	MOVQ       144(AX), R15
 	TESTQ      R15, R15
@@ -19931,8 +19723,6 @@ fromC:
 started:
 	MOVQ t+0(FP), BP
 	MOVQ 72(BP), BP
-	CMPQ (SP), $0x00
-	JE   done
 
 piece:
 	MOVQ    BP, 16(SP)
@@ -20051,10 +19841,8 @@ loop:
 	JNZ          loop
 
 next:
-	DECQ (SP)
-	JNZ  piece
-
-done:
+	DECQ       (SP)
+	JNZ        piece
 	MOVQ       t+0(FP), AX
 	MOVQ       144(AX), R15
 	TESTQ      R15, R15

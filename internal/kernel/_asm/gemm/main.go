@@ -219,8 +219,6 @@ func rows(set isa, R, N int) {
 	kn.start(t, k, gp[0], kn.a[0])
 	Load(Param("t"), t)
 	MOVQ(at(t, fB), b)
-	CMPQ(segs, U8(0))
-	JE(LabelRef("done"))
 
 	Label("piece")
 	MOVQ(b, bsave)
@@ -274,7 +272,6 @@ func rows(set isa, R, N int) {
 	DECQ(segs)
 	JNZ(LabelRef("piece"))
 
-	Label("done")
 	t = Load(Param("t"), gp[0]).(reg.GPPhysical)
 	kn.finish(t, k, b, gp[1])
 }
