@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"image"
+	"image/png"
 	"os"
 	"runtime"
 	"sync/atomic"
@@ -48,7 +50,12 @@ func readAll(t testing.TB, r *reader, samples []Sample) []readSample {
 func TestAnyNumberOfThreadsReadsTheSamePixelsInOrder(t *testing.T) {
 	d, err := OpenDataset(shared.Path(t, "data/clothing5"))
 	require.NoError(t, err)
-	samples := d.Val().samples
+	var samples []Sample
+	for i, s := range d.Val().All() {
+		if i%4 == 0 {
+			samples = append(samples, s)
+		}
+	}
 	one := readAll(t, &reader{Preprocess: testPreprocess(), Threads: 1}, samples)
 	for i, got := range one {
 		require.NoError(t, got.Err)
@@ -68,7 +75,11 @@ func TestAnyNumberOfThreadsReadsTheSamePixelsInOrder(t *testing.T) {
 
 // claiming is a PNG of a few bytes that claims the given size.
 func claiming(w, h uint32) []byte {
-	data := pngOf(0)
+	var b bytes.Buffer
+	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 1, 1))); err != nil {
+		panic(err)
+	}
+	data := b.Bytes()
 	binary.BigEndian.PutUint32(data[16:], w)
 	binary.BigEndian.PutUint32(data[20:], h)
 	binary.BigEndian.PutUint32(data[29:], crc32.ChecksumIEEE(data[12:29]))

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"image"
 	"image/color"
-	"image/png"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -14,19 +13,21 @@ import (
 	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/image/bmp"
 
 	"github.com/argus-go/argus/internal/shared"
 )
 
-// pngOf is a small picture that differs for every n.
-func pngOf(n int) []byte {
+// bmpOf is a small picture that differs for every n: BMP, as it is the cheapest
+// to write, and readers look at content, not at names.
+func bmpOf(n int) []byte {
 	m := image.NewRGBA(image.Rect(0, 0, 6, 5))
 	for i := range m.Pix {
 		m.Pix[i] = 255
 	}
 	m.Set(1, 1, color.RGBA{uint8(n), uint8(n >> 8), uint8(n >> 16), 255})
 	var b bytes.Buffer
-	if err := png.Encode(&b, m); err != nil {
+	if err := bmp.Encode(&b, m); err != nil {
 		panic(err)
 	}
 	return b.Bytes()
@@ -36,7 +37,7 @@ func pngOf(n int) []byte {
 func tree(names ...string) fstest.MapFS {
 	fsys := fstest.MapFS{}
 	for i, name := range names {
-		fsys[name] = &fstest.MapFile{Data: pngOf(i)}
+		fsys[name] = &fstest.MapFile{Data: bmpOf(i)}
 	}
 	return fsys
 }
@@ -121,7 +122,7 @@ func TestAPathThatIsNoFolderIsAnError(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.ErrorContains(t, err, gone)
 	file := filepath.Join(t.TempDir(), "file.jpg")
-	require.NoError(t, os.WriteFile(file, pngOf(1), 0o600))
+	require.NoError(t, os.WriteFile(file, bmpOf(1), 0o600))
 	_, err = OpenDataset(file)
 	require.ErrorContains(t, err, file+": is a file")
 	_, err = OpenDataset(t.TempDir())
@@ -132,9 +133,9 @@ func TestSymbolicLinksAreFollowedButNotRoundInCircles(t *testing.T) {
 	dir, elsewhere := t.TempDir(), t.TempDir()
 	for i, name := range []string{"a/1.png", "b/1.png"} {
 		require.NoError(t, os.MkdirAll(filepath.Join(dir, filepath.Dir(name)), 0o700))
-		require.NoError(t, os.WriteFile(filepath.Join(dir, name), pngOf(i), 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), bmpOf(i), 0o600))
 	}
-	require.NoError(t, os.WriteFile(filepath.Join(elsewhere, "2.png"), pngOf(2), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(elsewhere, "2.png"), bmpOf(2), 0o600))
 	if err := os.Symlink(elsewhere, filepath.Join(dir, "c")); err != nil {
 		t.Skipf("no symbolic links here: %v", err)
 	}
@@ -160,7 +161,7 @@ func flat(first, n int, classes ...string) fstest.MapFS {
 	fsys := fstest.MapFS{}
 	for c, class := range classes {
 		for i := first; i < first+n; i++ {
-			fsys[fmt.Sprintf("%s/%d.png", class, i)] = &fstest.MapFile{Data: pngOf(c<<16 | i)}
+			fsys[fmt.Sprintf("%s/%d.png", class, i)] = &fstest.MapFile{Data: bmpOf(c<<16 | i)}
 		}
 	}
 	return fsys
