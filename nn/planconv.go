@@ -1,0 +1,187 @@
+package nn
+
+import (
+	"math"
+	"slices"
+
+	"github.com/argus-go/argus/internal/kernel/conv"
+	"github.com/argus-go/argus/internal/kernel/depthwise"
+	"github.com/argus-go/argus/internal/kernel/gemm"
+	"github.com/argus-go/argus/internal/kernel/norm"
+	"github.com/argus-go/argus/internal/kernel/pool"
+)
+
+func convGeometry(l Conv, in Shape, cout int) conv.Shape {
+	h, w, _ := l.geometry(in) // checked before
+	return conv.Shape{
+		H: in.H, W: in.W, Cin: in.C, Cout: cout, KH: l.Kernel[0], KW: l.Kernel[1],
+		StrideH: h.stride, StrideW: w.stride, Top: h.before, Left: w.before, OutH: h.out, OutW: w.out,
+	}
+}
+
+func depthwiseGeometry(l Conv, in Shape) depthwise.Shape {
+	h, w, _ := l.geometry(in)
+	return depthwise.Shape{
+		H: in.H, W: in.W, C: in.C, KH: l.Kernel[0], KW: l.Kernel[1],
+		StrideH: h.stride, StrideW: w.stride, Top: h.before, Left: w.before, OutH: h.out, OutW: w.out,
+	}
+}
+
+func poolShape(l Pool, in Shape) pool.Shape {
+	h, w, _ := l.geometry(in)
+	return pool.Shape{
+		H: in.H, W: in.W, C: in.C, KH: l.Window, KW: l.Window,
+		StrideH: h.stride, StrideW: w.stride, Top: h.before, Left: w.before, OutH: h.out, OutW: w.out,
+	}
+}
+
+// data is the named tensor, nil where there is none.
+func (c *planner) data(name string) []float32 { return c.weights[name].Data }
+
+// fold gives a batch norm as scale and shift a channel.
+func (c *planner) fold(name string, n BatchNorm, channels int) (scale, shift []float32) {
+	scale, shift = make([]float32, channels), make([]float32, channels)
+	var gamma, beta []float32
+	if !n.NoScale {
+		gamma = c.data(name + "/gamma")
+	}
+	if !n.NoCenter {
+		beta = c.data(name + "/beta")
+	}
+	norm.Fold(c.data(name+"/moving_mean"), c.data(name+"/moving_variance"), gamma, beta, n.Eps, scale, shift)
+	return scale, shift
+}
+
+// folded returns a kernel whose last axis is the output channel, and a bias,
+// with batch norm and the given factor taken in.
+func (c *planner) folded(l Conv, kernel []float32, channels int, factor float32) (k, bias []float32) {
+	k, bias = slices.Clone(kernel), make([]float32, channels)
+	if l.Bias {
+		copy(bias, c.data(l.Name+"/bias"))
+	}
+	scale := spread(nil, 1, channels)
+	if l.Norm != (BatchNorm{}) {
+		var shift []float32
+		scale, shift = c.fold(l.Name+"/norm", l.Norm, channels)
+		for i := range bias {
+			bias[i] = bias[i]*scale[i] + shift[i]
+		}
+	}
+	if factor != 0 && factor != 1 {
+		for i := range scale {
+			scale[i] *= factor
+			bias[i] *= factor
+		}
+	}
+	for i := range k {
+		k[i] *= scale[i%channels]
+	}
+	return k, bias
+}
+
+// clamp gives an activation as bounds, where it is one.
+func clamp(a Activation) (lo, hi float32, ok bool) {
+	switch a {
+	case Linear:
+		return 0, 0, true
+	case ReLU:
+		return 0, float32(math.Inf(1)), true
+	case ReLU6:
+		return 0, 6, true
+	}
+	return 0, 0, false
+}
+
+func (c *planner) conv(l Conv, in value, s sink) value {
+	if s.add != nil { // then l.Act is Linear
+		l.Act = s.act
+	}
+	switch l.Kind {
+	case Depthwise:
+		return c.depthwise(l, in, s)
+	case Separable:
+		deep := Conv{Name: l.Name, Kind: Depthwise, Kernel: l.Kernel, Stride: l.Stride, Pad: l.Pad, Pads: l.Pads}
+		mid := c.depthwiseWith(deep, in, sink{}, c.data(l.Name+"/depthwise/kernel"), nil)
+		point := Conv{Name: l.Name, Filters: l.Filters, Kernel: [2]int{1, 1}, Bias: l.Bias, Norm: l.Norm, Act: l.Act}
+		return c.full(point, mid, s, c.data(l.Name+"/pointwise/kernel"))
+	}
+	return c.full(l, in, s, c.data(l.Name+"/kernel"))
+}
+
+func (c *planner) full(l Conv, in value, s sink, kernel []float32) value {
+	g := convGeometry(l, in.shape, l.Filters)
+	k, bias := c.folded(l, kernel, l.Filters, s.scale)
+	packed := conv.New(g, k)
+	return c.product(l.Name, l.Act, in, s, Shape{g.OutH, g.OutW, l.Filters}, bias, func(f *frame, out value, ep gemm.Epilogue) {
+		packed.Run(f.crew, f.n, f.of(in), f.of(out), out.ld, ep)
+	})
+}
+
+func (c *planner) matmul(l Dense, in value, s sink) value {
+	if s.add != nil {
+		l.Act = s.act
+	}
+	k := slices.Clone(c.data(l.Name + "/kernel"))
+	bias := make([]float32, l.Units)
+	if !l.NoBias {
+		copy(bias, c.data(l.Name+"/bias"))
+	}
+	if s.scale != 0 && s.scale != 1 {
+		for i := range k {
+			k[i] *= s.scale
+		}
+		for i := range bias {
+			bias[i] *= s.scale
+		}
+	}
+	rows := in.shape.Size()
+	packed := gemm.Pack(k, rows, l.Units, l.Units, false)
+	return c.product(l.Name, l.Act, in, s, Shape{1, 1, l.Units}, bias, func(f *frame, out value, ep gemm.Epilogue) {
+		packed.Mul(f.crew, f.n, f.of(in), rows, f.of(out), out.ld, ep)
+	})
+}
+
+// product plans a matrix product with its epilogue: bias, sum, and activation
+// where that is a clamp.
+func (c *planner) product(name string, a Activation, in value, s sink, shape Shape, bias []float32, run func(*frame, value, gemm.Epilogue)) value {
+	lo, hi, fused := clamp(a)
+	plan := func(out value) value {
+		ins := []value{in}
+		if s.add != nil {
+			ins = append(ins, *s.add)
+		}
+		return c.emit(name, out, ins, func(f *frame) {
+			ep := gemm.Epilogue{Bias: bias, Lo: lo, Hi: hi}
+			if s.add != nil {
+				ep.Add, ep.AddLd = f.of(*s.add), s.add.ld
+			}
+			run(f, out, ep)
+		})
+	}
+	if fused {
+		return plan(c.place(s, shape))
+	}
+	return c.compact(s, shape, func(out value) value {
+		plan(out)
+		return c.activate(a, out, sink{dst: &out})
+	})
+}
+
+func (c *planner) depthwise(l Conv, in value, s sink) value {
+	k, bias := c.folded(l, c.data(l.Name+"/kernel"), in.shape.C, s.scale)
+	return c.depthwiseWith(l, in, s, k, bias)
+}
+
+func (c *planner) depthwiseWith(l Conv, in value, s sink, kernel, bias []float32) value {
+	g := depthwiseGeometry(l, in.shape)
+	lo, hi, fused := clamp(l.Act)
+	return c.compact(s, Shape{g.OutH, g.OutW, g.C}, func(out value) value {
+		c.emit(l.Name, out, []value{in}, func(f *frame) {
+			depthwise.Run(f.crew, g, f.n, f.of(in), kernel, bias, f.of(out), lo, hi)
+		})
+		if fused {
+			return out
+		}
+		return c.activate(l.Act, out, sink{dst: &out})
+	})
+}
