@@ -5,6 +5,7 @@ package guard
 import (
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"testing"
 )
 
@@ -64,4 +65,21 @@ func Normal(t testing.TB, r *rand.Rand, n int) []float32 {
 		v[i] = float32(r.NormFloat64())
 	}
 	return v
+}
+
+// Garbage returns how many bytes f allocates when it is called again and
+// again. It skips t under the race detector, where pools forget things.
+func Garbage(t testing.TB, f func()) int {
+	if Race {
+		t.Skip("pools forget things under the race detector")
+	}
+	f()
+	const times = 200
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range times {
+		f()
+	}
+	runtime.ReadMemStats(&after)
+	return int(after.TotalAlloc-before.TotalAlloc) / times
 }
