@@ -79,7 +79,7 @@ func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
 
 // swishSlope is s·(1 + x·(1-s)), with its limits 0 and 1 far out.
 func swishSlope(x float64) float64 {
-	x = math.Max(-100, math.Min(x, 100))
+	x = math.Max(-1e4, math.Min(x, 1e4))
 	s := sigmoid(x)
 	return s * (1 + x*(1-s))
 }

@@ -1,3 +1,5 @@
+//go:build !amd64 || purego
+
 package vec
 
 // implementations lists what this machine has, best first.
