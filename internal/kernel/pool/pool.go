@@ -59,13 +59,11 @@ func MaxBackward(crew *parallel.Crew, s Shape, n int, x, y, dy, dx []float32) {
 		panic("pool: slices do not fit the shape")
 	}
 	s.pictures(crew, n, func(i, lo, hi int) {
-		left := make([]float32, hi-lo)
-		from := i * s.in()
-		clearChannels(dx[from:][:s.in()], s.C, lo, hi)
+		clearChannels(dx[i*s.in():][:s.in()], s.C, lo, hi)
 		for p := range s.OutH * s.OutW {
 			w := s.window(i, p)
-			copy(left, dy[w.out*s.C+lo:])
-			k.maxBack(x[w.in+lo:], dx[w.in+lo:], w.rows, w.cols, s.W*s.C, s.C, y[w.out*s.C+lo:][:hi-lo], left)
+			at := w.out * s.C
+			k.maxBack(x[w.in+lo:], dx[w.in+lo:], w.rows, w.cols, s.W*s.C, s.C, y[at+lo:at+hi], dy[at+lo:at+hi])
 		}
 	})
 }
@@ -77,7 +75,7 @@ func AvgBackward(crew *parallel.Crew, s Shape, n int, dy, dx []float32) {
 		clearChannels(dx[i*s.in():][:s.in()], s.C, lo, hi)
 		for p := range s.OutH * s.OutW {
 			w := s.window(i, p)
-			spread(dy[w.out*s.C+lo:w.out*s.C+hi], dx[w.in+lo:], w.rows, w.cols, s.W*s.C, s.C)
+			k.spread(dy[w.out*s.C+lo:w.out*s.C+hi], dx[w.in+lo:], w.rows, w.cols, s.W*s.C, s.C)
 		}
 	})
 }
@@ -129,8 +127,11 @@ func clearChannels(x []float32, c, lo, hi int) {
 // values apart, for len(y) channels.
 type kernels struct {
 	max, avg func(x []float32, rows, cols, row, ld int, y []float32)
-	// maxBack moves left to dx where x is y for the first time.
-	maxBack func(x, dx []float32, rows, cols, row, ld int, y, left []float32)
+	// maxBack adds dy to dx where x is y, or NaN, for the first time; at most
+	// group channels.
+	maxBack func(x, dx []float32, rows, cols, row, ld int, y, dy []float32)
+	// spread adds dy divided by the window's size to every pixel of dx.
+	spread func(dy, dx []float32, rows, cols, row, ld int)
 }
 
 type implementation struct {

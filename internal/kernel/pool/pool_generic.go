@@ -27,7 +27,9 @@ var portable = kernels{
 			y[c] /= float32(rows * cols)
 		}
 	},
-	maxBack: func(x, dx []float32, rows, cols, row, ld int, y, left []float32) {
+	maxBack: func(x, dx []float32, rows, cols, row, ld int, y, dy []float32) {
+		var left [group]float32
+		copy(left[:], dy)
 		for r := range rows {
 			for q := range cols {
 				at := r*row + q*ld
@@ -41,17 +43,15 @@ var portable = kernels{
 			}
 		}
 	},
-}
-
-// spread adds dy divided by the window's size to every pixel of the window.
-func spread(dy, dx []float32, rows, cols, row, ld int) {
-	share := float32(rows * cols)
-	for r := range rows {
-		for q := range cols {
-			d := dx[r*row+q*ld:][:len(dy)]
-			for c, v := range dy {
-				d[c] += v / share
+	spread: func(dy, dx []float32, rows, cols, row, ld int) {
+		share := float32(rows * cols)
+		for r := range rows {
+			for q := range cols {
+				d := dx[r*row+q*ld:][:len(dy)]
+				for c, v := range dy {
+					d[c] += v / share
+				}
 			}
 		}
-	}
+	},
 }
