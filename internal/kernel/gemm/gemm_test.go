@@ -104,7 +104,7 @@ func TestProductsEqualTheirDefinition(t *testing.T) {
 func TestProductsInPiecesOfKAndNEqualTheirDefinition(t *testing.T) {
 	each(t, func(t *testing.T) {
 		r := random()
-		for _, s := range [][3]int{{5, 20, depth + 3}, {5, 20, 2*depth + 1}, {2, packFloats/1024 + 40, 1024}, {3, 17, depthT}, {15, 17, 2*depthT + 1}} {
+		for _, s := range [][3]int{{5, 20, depth + 3}, {5, 20, 2*depth + 1}, {2, packFloats/1024 + 40, 1024}, {3, 17, depthT}, {15, 17, 2*depthT + 1}, {5, 260, 2*depthT + 1}} {
 			m, n, k := s[0], s[1], s[2]
 			a, b, c := guard.Ints(t, r, m*k), guard.Ints(t, r, k*n), guard.NewOutput(t, m*n)
 			define := func(i, j int) float64 { return dot(false, false, i, j, k, a, k, b, n) }

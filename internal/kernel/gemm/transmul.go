@@ -27,15 +27,26 @@ func (r *Rows) TransMul(crew *parallel.Crew, n int, a []float32, image int, cols
 	}
 	j := &transProduct{r: r, impl: best, n: n, a: a, image: image, b: b, imageB: imageB, ldb: ldb, c: c, ldc: ldc, accumulate: accumulate}
 	j.panels = best.split(j.room[:0], cols)
-	panels := len(j.panels)
-	parts := min((r.Seg+3)/4, (4*crew.Threads()+panels*r.Segs-1)/(panels*r.Segs))
 	if 2*n*r.M*r.Segs*r.Seg*cols < smallFlops {
-		parts, crew = 1, nil
+		crew = nil
 	}
-	crew.Do(r.Segs*panels*parts, func(i int) {
-		j.task(i/panels/parts, &j.panels[i/parts%panels], i%parts, parts)
-	})
+	panels, parts := len(j.panels), 1
+	if crew.Threads() > 1 {
+		parts = min((r.Seg+3)/4, (4*crew.Threads()+panels*r.Segs-1)/(panels*r.Segs))
+	}
+	// All tasks work on some blocks of rows before any goes on to the next: as
+	// many as stay in the cache, or more where C is larger than they.
+	blocks := n * j.perImage()
+	chunk := max(chunkBytes/4, r.Segs*r.Seg*cols)/(depthT*(r.Seg+cols)) + 1
+	for g := 0; g < blocks; g += chunk {
+		crew.Do(r.Segs*panels*parts, func(i int) {
+			j.task(g, min(g+chunk, blocks), i/panels/parts, &j.panels[i/parts%panels], i%parts, parts)
+		})
+	}
 }
+
+// chunkBytes of A and B stay in the second-level cache.
+const chunkBytes = 512 << 10
 
 // A transProduct is one call of TransMul.
 type transProduct struct {
@@ -50,33 +61,36 @@ type transProduct struct {
 	room          [8]panel
 }
 
-// task computes a share of piece s of C in one panel, in passes over the rows.
-func (j *transProduct) task(s int, w *panel, part, parts int) {
+// perImage returns the blocks of depthT rows in an image.
+func (j *transProduct) perImage() int { return (j.r.M + depthT - 1) / depthT }
+
+// task adds blocks g0 to g1 of the rows to a share of piece s of C in one
+// panel.
+func (j *transProduct) task(g0, g1, s int, w *panel, part, parts int) {
 	r, m := j.r, j.impl
 	t := tiles.Get().(*tile)
 	t.tail(w, m.lanes)
 	t.zeros, t.ldb, t.ldc = r.zeros, j.ldb, j.ldc
 	most := m.rows[w.vectors]
 	count := (r.Seg + most - 1) / most
-	for b := range j.n {
-		for k0 := 0; k0 < r.M; k0 += depthT {
-			t.segs = min(depthT, r.M-k0)
-			t.bias = nil
-			if b == 0 && k0 == 0 && !j.accumulate {
-				t.bias = zeroBias[:]
-			}
-			a, offs := r.at(j.a, j.image, b, k0)
-			if !r.plain {
-				offs = offs[s*r.M:]
-			}
-			t.offs = offs[:t.segs]
-			t.b = j.b[b*j.imageB+k0*j.ldb+w.n0:]
-			for i := part * count / parts; i < (part+1)*count/parts; i++ {
-				i0, i1 := i*r.Seg/count, (i+1)*r.Seg/count
-				t.a = a[i0:]
-				t.c = j.c[(s*r.Seg+i0)*j.ldc+w.n0:]
-				m.runT(t, i1-i0, w.vectors)
-			}
+	for g := g0; g < g1; g++ {
+		b, k0 := g/j.perImage(), g%j.perImage()*depthT
+		t.segs = min(depthT, r.M-k0)
+		t.bias = nil
+		if g == 0 && !j.accumulate {
+			t.bias = zeroBias[:]
+		}
+		a, offs := r.at(j.a, j.image, b, k0)
+		if !r.plain {
+			offs = offs[s*r.M:]
+		}
+		t.offs = offs[:t.segs]
+		t.b = j.b[b*j.imageB+k0*j.ldb+w.n0:]
+		for i := part * count / parts; i < (part+1)*count/parts; i++ {
+			i0, i1 := i*r.Seg/count, (i+1)*r.Seg/count
+			t.a = a[i0:]
+			t.c = j.c[(s*r.Seg+i0)*j.ldc+w.n0:]
+			m.runT(t, i1-i0, w.vectors)
 		}
 	}
 	*t = tile{}
