@@ -306,6 +306,25 @@ func TestBitsDoNotDependOnTheCrewOrOnOtherRows(t *testing.T) {
 	})
 }
 
+func TestAVX2AndAVX512GiveTheSameBits(t *testing.T) {
+	if len(Implementations()) < 3 {
+		t.Skip("this machine does not have both")
+	}
+	const m, n, k = 60, 75, 300
+	r := random()
+	a, b, add := guard.Normal(t, r, m*k), guard.Normal(t, r, k*n), guard.Normal(t, r, m*n)
+	var products, gradients [2][]float32
+	for i, name := range Implementations()[:2] {
+		restore := Use(name)
+		products[i], gradients[i] = make([]float32, m*n), make([]float32, k*k)
+		Pack(b, k, n, n, false).Mul(nil, m, a, k, products[i], n, Epilogue{Bias: b[:n], Add: add, Lo: 0, Hi: 6})
+		Mul(nil, true, false, k, k, m, a, k, a, k, gradients[i], k, false)
+		restore()
+	}
+	require.Equal(t, products[0], products[1])
+	require.Equal(t, gradients[0], gradients[1])
+}
+
 func TestRealNumbersAreAsCloseAsFloat32Allows(t *testing.T) {
 	each(t, func(t *testing.T) {
 		const m, n, k = 14, 65, 900
