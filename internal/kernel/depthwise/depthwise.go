@@ -69,27 +69,16 @@ func BackwardInput(crew *parallel.Crew, s Shape, n int, kernel, dy, dx []float32
 }
 
 // BackwardKernel computes dk [KH,KW,C] (overwritten) over n pictures.
-// Pictures are summed apart and added in order.
+// Bands of pictures are summed apart and added in order.
 func BackwardKernel(crew *parallel.Crew, s Shape, n int, x, dy, dk []float32) {
 	s.check(n, len(x), len(dk), len(dy))
-	parts := make([]float32, n*len(dk))
-	crew.Do(n, func(i int) {
-		k.gradient(s, x[i*s.in():][:s.in()], dy[i*s.out():][:s.out()], parts[i*len(dk):][:len(dk)])
-	})
-	for t := range dk {
-		sum := 0.0
-		for i := range n {
-			sum += float64(parts[i*len(dk)+t])
-		}
-		dk[t] = float32(sum)
-	}
+	k.gradient(crew, s, n, x, dy, dk)
 }
 
 // kernels are the parts with more than one implementation.
 type kernels struct {
-	run func(crew *parallel.Crew, s Shape, n int, x, kernel, bias, y []float32, lo, hi float32)
-	// gradient adds one picture's share to dk.
-	gradient func(s Shape, x, dy, dk []float32)
+	run      func(crew *parallel.Crew, s Shape, n int, x, kernel, bias, y []float32, lo, hi float32)
+	gradient func(crew *parallel.Crew, s Shape, n int, x, dy, dk []float32)
 }
 
 type implementation struct {

@@ -61,8 +61,28 @@ func (s Shape) backwardRow(i int, kernel, dy, dx []float32) {
 	}
 }
 
-// gradient is the definition of the kernel's gradient over one picture.
-func gradient(s Shape, x, dy, dk []float32) {
+// gradient is the definition of the kernel's gradient, a picture a task.
+func gradient(crew *parallel.Crew, s Shape, n int, x, dy, dk []float32) {
+	parts := make([]float32, n*len(dk))
+	crew.Do(n, func(i int) {
+		s.addGradient(x[i*s.in():][:s.in()], dy[i*s.out():][:s.out()], parts[i*len(dk):][:len(dk)])
+	})
+	sumParts(parts, dk)
+}
+
+// sumParts computes dk, the sum of parts as long, in order.
+func sumParts(parts, dk []float32) {
+	for t := range dk {
+		sum := 0.0
+		for i := t; i < len(parts); i += len(dk) {
+			sum += float64(parts[i])
+		}
+		dk[t] = float32(sum)
+	}
+}
+
+// addGradient adds one picture's gradient to dk.
+func (s Shape) addGradient(x, dy, dk []float32) {
 	for oh := range s.OutH {
 		h := oh*s.StrideH - s.Top
 		h0, h1 := span(h, s.KH, s.H)

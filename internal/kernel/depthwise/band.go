@@ -1,0 +1,198 @@
+//go:build amd64 && !purego
+
+package depthwise
+
+import (
+	"sync"
+	"unsafe"
+
+	"github.com/argus-go/argus/internal/parallel"
+)
+
+// The assembly works on a band: some rows of a picture and a group of its
+// channels, copied with their padding so that every window lies inside.
+
+// bandBytes is what a copied band may take: a share of the second-level cache.
+const bandBytes = 256 << 10
+
+// task is what one call of the assembly needs, in bytes where it is not a
+// count. A vector of channels at a time.
+type task struct {
+	x, w, bias, y         *float32
+	pixels, rows          int
+	nextX, nextXRow       int // from one output's window to the next
+	inRow, inPixel, nextW int
+	nextY, nextYRow       int
+	lo, hi                float32
+}
+
+// assembly holds the loops of one instruction set for k×k windows.
+type assembly struct {
+	lanes    int
+	forward  map[int]func(t *byte)
+	gradient map[int]gradientLoop
+}
+
+// gradientLoop sums for so many rows of taps at a time.
+type gradientLoop struct {
+	rows int
+	f    func(t *byte)
+}
+
+// table puts portable code where the assembly does not reach.
+func (a assembly) table() kernels {
+	return kernels{
+		run: func(crew *parallel.Crew, s Shape, n int, x, kernel, bias, y []float32, lo, hi float32) {
+			f := a.forward[s.KH]
+			if f == nil || s.KH != s.KW || s.C < a.lanes {
+				run(crew, s, n, x, kernel, bias, y, lo, hi)
+				return
+			}
+			s.bands(n).each(crew, x, func(b *band) { b.forward(a.lanes, f, kernel, bias, y, lo, hi) })
+		},
+		gradient: func(crew *parallel.Crew, s Shape, n int, x, dy, dk []float32) {
+			g := a.gradient[s.KH]
+			if g.f == nil || s.KH != s.KW || s.C < a.lanes {
+				gradient(crew, s, n, x, dy, dk)
+				return
+			}
+			p := s.bands(n)
+			parts := make([]float32, n*p.bands*len(dk))
+			p.each(crew, x, func(b *band) {
+				b.gradient(a.lanes, g, dy, parts[(b.picture*p.bands+b.index)*len(dk):][:len(dk)])
+			})
+			sumParts(parts, dk)
+		},
+	}
+}
+
+// plan cuts n pictures into bands of rows and groups of channels, by shape
+// alone.
+type plan struct {
+	Shape
+	n, bands, height, groups int
+	width                    int // pixels in a copied row
+}
+
+func (s Shape) bands(n int) plan {
+	p := plan{Shape: s, n: n, bands: 1, height: s.OutH, groups: 1, width: (s.OutW-1)*s.StrideW + s.KW}
+	for p.bytes() > bandBytes && p.height > 4 {
+		p.height = (p.height + 1) / 2
+	}
+	p.bands = (s.OutH + p.height - 1) / p.height
+	// Some tasks for every core, none narrower than 64 channels.
+	for s.C/(p.groups+1) >= 64 && (p.bytes() > bandBytes || n*p.bands*p.groups < 8) {
+		p.groups++
+	}
+	return p
+}
+
+func (p plan) inRows(height int) int { return (height-1)*p.StrideH + p.KH }
+func (p plan) bytes() int {
+	return 4 * p.inRows(p.height) * p.width * ((p.C + p.groups - 1) / p.groups)
+}
+
+// band is one task: output rows [r0, r1) and channels [c0, c1) of a picture,
+// and the input copied for them, [row][width][c1-c0].
+type band struct {
+	plan
+	picture, index, r0, r1, c0, c1 int
+	x                              []float32
+	task                           task
+}
+
+var idle = sync.Pool{New: func() any { return new(band) }}
+
+// each copies every band of x and runs f on it.
+func (p plan) each(crew *parallel.Crew, x []float32, f func(b *band)) {
+	crew.Do(p.n*p.bands*p.groups, func(i int) {
+		b := idle.Get().(*band)
+		defer idle.Put(b)
+		b.plan, b.picture, b.index = p, i/p.groups/p.bands, i/p.groups%p.bands
+		b.r0 = b.index * p.height
+		b.r1 = min(b.r0+p.height, p.OutH)
+		units, g := p.C/16, i%p.groups
+		b.c0, b.c1 = g*units/p.groups*16, (g+1)*units/p.groups*16
+		if g == p.groups-1 {
+			b.c1 = p.C
+		}
+		size := p.inRows(b.r1-b.r0) * p.width * (b.c1 - b.c0)
+		if cap(b.x) < size {
+			b.x = make([]float32, size)
+		}
+		b.x = b.x[:size]
+		b.copy(x[b.picture*p.in():][:p.in()])
+		f(b)
+		b.task = task{}
+	})
+}
+
+// copy fills b.x from a picture, zero outside it.
+func (b *band) copy(x []float32) {
+	c := b.c1 - b.c0
+	first, end := span(-b.Left, b.width, b.W) // columns inside the picture
+	end = max(first, end)
+	for r := range b.inRows(b.r1 - b.r0) {
+		row := b.x[r*b.width*c:][:b.width*c]
+		h := b.r0*b.StrideH - b.Top + r
+		if h < 0 || h >= b.H {
+			clear(row)
+			continue
+		}
+		clear(row[:first*c])
+		clear(row[end*c:])
+		row = row[first*c : end*c]
+		from := x[(h*b.W+first-b.Left)*b.C+b.c0:]
+		if c == b.C {
+			copy(row, from)
+			continue
+		}
+		for j := 0; j < len(row); j += c {
+			copy(row[j:j+c], from[j/c*b.C:])
+		}
+	}
+}
+
+// vectors visits the first channel, from 0, of each vector of the group; the
+// last vector may overlap the one before.
+func (b *band) vectors(lanes int, f func(c int)) {
+	for c, n := 0, b.c1-b.c0; c < n; c += lanes {
+		f(min(c, n-lanes))
+	}
+}
+
+// describe fills in the task for all pixels of the band, y's first value for
+// them among y.
+func (b *band) describe(c int, y []float32) *task {
+	ld := 4 * (b.c1 - b.c0)
+	b.task = task{
+		x: &b.x[c], y: &y[((b.picture*b.OutH+b.r0)*b.OutW)*b.C+b.c0+c],
+		pixels: b.OutW, rows: b.r1 - b.r0,
+		nextX: b.StrideW * ld, nextXRow: b.StrideH * b.width * ld,
+		inRow: b.width * ld, inPixel: ld, nextW: 4 * b.C,
+		nextY: 4 * b.C, nextYRow: 4 * b.OutW * b.C,
+	}
+	return &b.task
+}
+
+func (b *band) forward(lanes int, f func(*byte), kernel, bias, y []float32, lo, hi float32) {
+	b.vectors(lanes, func(c int) {
+		t := b.describe(c, y)
+		t.w, t.lo, t.hi = &kernel[b.c0+c], lo, hi
+		if bias != nil {
+			t.bias = &bias[b.c0+c]
+		}
+		f((*byte)(unsafe.Pointer(t)))
+	})
+}
+
+func (b *band) gradient(lanes int, g gradientLoop, dy, dk []float32) {
+	b.vectors(lanes, func(c int) {
+		for kh := 0; kh < b.KH; kh += g.rows {
+			t := b.describe(c, dy)
+			t.x = &b.x[kh*b.width*(b.c1-b.c0)+c]
+			t.w = &dk[kh*b.KW*b.C+b.c0+c]
+			g.f((*byte)(unsafe.Pointer(t)))
+		}
+	})
+}
