@@ -27,7 +27,7 @@ func depthwiseGeometry(l Conv, in Shape) depthwise.Shape {
 	}
 }
 
-func poolShape(l Pool, in Shape) pool.Shape {
+func poolGeometry(l Pool, in Shape) pool.Shape {
 	h, w, _ := l.geometry(in)
 	return pool.Shape{
 		H: in.H, W: in.W, C: in.C, KH: l.Window, KW: l.Window,

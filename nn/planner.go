@@ -254,7 +254,7 @@ func forward(kind Activation, f *frame, c int, x, y []float32) {
 }
 
 func (c *planner) pool(l Pool, in value, s sink) value {
-	g := poolShape(l, in.shape)
+	g := poolGeometry(l, in.shape)
 	out := c.place(s, Shape{g.OutH, g.OutW, g.C})
 	reduce := pool.Max
 	if l.Kind == Avg {
