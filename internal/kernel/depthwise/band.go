@@ -3,6 +3,7 @@
 package depthwise
 
 import (
+	"math"
 	"sync"
 	"unsafe"
 
@@ -48,7 +49,26 @@ func (a assembly) table() kernels {
 				run(crew, s, n, x, kernel, bias, y, lo, hi)
 				return
 			}
-			s.bands(n).each(crew, x, func(b *band) { b.forward(a.lanes, f, kernel, bias, y, lo, hi) })
+			s.bands(n, 1, 1).each(crew, x, func(b *band) { b.forward(a.lanes, f, kernel, bias, y, lo, hi) })
+		},
+		// The strides come back as zeros between the pixels of dy, which the
+		// kernel turned by 180° passes over.
+		backward: func(crew *parallel.Crew, s Shape, n int, kernel, dy, dx []float32) {
+			f := a.forward[s.KH]
+			if f == nil || s.KH != s.KW || s.C < a.lanes {
+				backward(crew, s, n, kernel, dy, dx)
+				return
+			}
+			turned, last := make([]float32, len(kernel)), s.KH*s.KW-1
+			for t := range last + 1 {
+				copy(turned[(last-t)*s.C:][:s.C], kernel[t*s.C:])
+			}
+			back := Shape{H: s.OutH, W: s.OutW, C: s.C, KH: s.KH, KW: s.KW, StrideH: 1, StrideW: 1,
+				Top: s.KH - 1 - s.Top, Left: s.KW - 1 - s.Left, OutH: s.H, OutW: s.W}
+			inf := float32(math.Inf(1))
+			back.bands(n, s.StrideH, s.StrideW).each(crew, dy, func(b *band) {
+				b.forward(a.lanes, f, turned, nil, dx, -inf, inf)
+			})
 		},
 		gradient: func(crew *parallel.Crew, s Shape, n int, x, dy, dk []float32) {
 			g := a.gradient[s.KH]
@@ -56,7 +76,7 @@ func (a assembly) table() kernels {
 				gradient(crew, s, n, x, dy, dk)
 				return
 			}
-			p := s.bands(n)
+			p := s.bands(n, 1, 1)
 			parts := make([]float32, n*p.bands*len(dk))
 			p.each(crew, x, func(b *band) {
 				b.gradient(a.lanes, g, dy, parts[(b.picture*p.bands+b.index)*len(dk):][:len(dk)])
@@ -72,10 +92,11 @@ type plan struct {
 	Shape
 	n, bands, height, groups int
 	width                    int // pixels in a copied row
+	upH, upW                 int // rows and columns from pixel to pixel of x, zeros between
 }
 
-func (s Shape) bands(n int) plan {
-	p := plan{Shape: s, n: n, bands: 1, height: s.OutH, groups: 1, width: (s.OutW-1)*s.StrideW + s.KW}
+func (s Shape) bands(n, upH, upW int) plan {
+	p := plan{upH: upH, upW: upW, Shape: s, n: n, bands: 1, height: s.OutH, groups: 1, width: (s.OutW-1)*s.StrideW + s.KW}
 	for p.bytes() > bandBytes && p.height > 4 {
 		p.height = (p.height + 1) / 2
 	}
@@ -135,21 +156,34 @@ func (b *band) copy(x []float32) {
 	for r := range b.inRows(b.r1 - b.r0) {
 		row := b.x[r*b.width*c:][:b.width*c]
 		h := b.r0*b.StrideH - b.Top + r
-		if h < 0 || h >= b.H {
+		if h < 0 || h%b.upH != 0 || h/b.upH >= b.H {
 			clear(row)
+			continue
+		}
+		from := x[h/b.upH*b.W*b.C+b.c0:]
+		if b.upW > 1 {
+			clear(row)
+			for w := range b.W {
+				if j := w*b.upW + b.Left; j >= 0 && j < b.width {
+					copy(row[j*c:(j+1)*c], from[w*b.C:])
+				}
+			}
 			continue
 		}
 		clear(row[:first*c])
 		clear(row[end*c:])
-		row = row[first*c : end*c]
-		from := x[(h*b.W+first-b.Left)*b.C+b.c0:]
-		if c == b.C {
-			copy(row, from)
-			continue
-		}
-		for j := 0; j < len(row); j += c {
-			copy(row[j:j+c], from[j/c*b.C:])
-		}
+		copyPixels(row[first*c:end*c], from[min(len(from), (first-b.Left)*b.C):], c, b.C)
+	}
+}
+
+// copyPixels copies the first c of every ld values until to is full.
+func copyPixels(to, from []float32, c, ld int) {
+	if c == ld {
+		copy(to, from)
+		return
+	}
+	for j := 0; j < len(to); j += c {
+		copy(to[j:j+c], from[j/c*ld:])
 	}
 }
 

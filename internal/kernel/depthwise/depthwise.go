@@ -53,19 +53,7 @@ func Run(crew *parallel.Crew, s Shape, n int, x, kernel, bias, y []float32, lo, 
 // BackwardInput computes dx [n,H,W,C] (overwritten) from dy [n,OutH,OutW,C].
 func BackwardInput(crew *parallel.Crew, s Shape, n int, kernel, dy, dx []float32) {
 	s.check(n, len(dx), len(kernel), len(dy))
-	if s.StrideH == 1 && s.StrideW == 1 {
-		// Convolve dy with the kernel turned by 180°.
-		turned := make([]float32, len(kernel))
-		last := s.KH*s.KW - 1
-		for t := range last + 1 {
-			copy(turned[(last-t)*s.C:][:s.C], kernel[t*s.C:])
-		}
-		back := Shape{H: s.OutH, W: s.OutW, C: s.C, KH: s.KH, KW: s.KW, StrideH: 1, StrideW: 1,
-			Top: s.KH - 1 - s.Top, Left: s.KW - 1 - s.Left, OutH: s.H, OutW: s.W}
-		Run(crew, back, n, dy, turned, nil, dx, 0, 0)
-		return
-	}
-	crew.Do(n*s.H, func(i int) { s.backwardRow(i, kernel, dy, dx) })
+	k.backward(crew, s, n, kernel, dy, dx)
 }
 
 // BackwardKernel computes dk [KH,KW,C] (overwritten) over n pictures.
@@ -78,6 +66,7 @@ func BackwardKernel(crew *parallel.Crew, s Shape, n int, x, dy, dk []float32) {
 // kernels are the parts with more than one implementation.
 type kernels struct {
 	run      func(crew *parallel.Crew, s Shape, n int, x, kernel, bias, y []float32, lo, hi float32)
+	backward func(crew *parallel.Crew, s Shape, n int, kernel, dy, dx []float32)
 	gradient func(crew *parallel.Crew, s Shape, n int, x, dy, dk []float32)
 }
 

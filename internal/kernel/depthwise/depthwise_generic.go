@@ -2,7 +2,7 @@ package depthwise
 
 import "github.com/argus-go/argus/internal/parallel"
 
-var portable = kernels{run: run, gradient: gradient}
+var portable = kernels{run: run, backward: backward, gradient: gradient}
 
 // run is the definition, one output row a task.
 func run(crew *parallel.Crew, s Shape, n int, x, kernel, bias, y []float32, lo, hi float32) {
@@ -41,7 +41,12 @@ func mulAdd(a, b, y []float32) {
 	}
 }
 
-// backwardRow gathers one row of dx over n·H rows.
+// backward is the definition of the input's gradient, a row of dx a task.
+func backward(crew *parallel.Crew, s Shape, n int, kernel, dy, dx []float32) {
+	crew.Do(n*s.H, func(i int) { s.backwardRow(i, kernel, dy, dx) })
+}
+
+// backwardRow gathers row i of the n·H rows of dx.
 func (s Shape) backwardRow(i int, kernel, dy, dx []float32) {
 	from, row := dy[i/s.H*s.out():][:s.out()], dx[i*s.W*s.C:][:s.W*s.C]
 	clear(row)

@@ -12,7 +12,8 @@ import (
 )
 
 // Moments computes the mean and the biased variance (divided by rows, as
-// Keras trains with) of each channel of x [rows,c], in two passes.
+// Keras trains with) of each channel of x [rows,c], in two passes, the second
+// of which corrects the first.
 func Moments(crew *parallel.Crew, rows, c int, x, mean, variance []float32) {
 	fit(rows*c, len(x))
 	fit(c, len(mean), len(variance))
@@ -21,10 +22,14 @@ func Moments(crew *parallel.Crew, rows, c int, x, mean, variance []float32) {
 	for i, s := range sums {
 		mean[i] = float32(s / n)
 	}
-	squares := vec.ReduceRows(crew, rows, c, 1, func(lo, hi int, acc []float32) { vec.SumAbout(x[lo*c:hi*c], mean, acc) })
-	for i, q := range squares {
-		off := sums[i]/n - float64(mean[i]) // what rounding the mean took away
-		variance[i] = float32(max(0, q/n-off*off))
+	about := vec.ReduceRows(crew, rows, c, 2, func(lo, hi int, acc []float32) {
+		vec.SumOff(x[lo*c:hi*c], mean, acc[:c])
+		vec.SumAbout(x[lo*c:hi*c], mean, acc[c:])
+	})
+	for i := range mean {
+		off := about[i] / n
+		mean[i] = float32(float64(mean[i]) + off)
+		variance[i] = float32(max(0, about[c+i]/n-off*off))
 	}
 }
 

@@ -72,6 +72,9 @@ func ColumnSums(crew *parallel.Crew, rows, c int, x, sums []float32) {
 // SumRows adds the rows of len(acc) channels in x to acc, in order.
 func SumRows(x, acc []float32) { k.sumRows(x, acc) }
 
+// SumOff adds x - mean of every row to acc, in order.
+func SumOff(x, mean, acc []float32) { k.sumOff(x, mean, acc) }
+
 // SumAbout adds (x - mean)² of every row to acc, in order.
 func SumAbout(x, mean, acc []float32) { k.sumAbout(x, mean, acc) }
 

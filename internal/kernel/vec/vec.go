@@ -91,6 +91,7 @@ type kernels struct {
 	affineAdd func(x, scale, z, slope, shift, y []float32)
 	// acc[c] += Σ over rows of len(acc) channels.
 	sumRows  func(x, acc []float32)
+	sumOff   func(x, mean, acc []float32)
 	sumAbout func(x, mean, acc []float32)
 	dotRows  func(a, b, mean, acc []float32)
 }

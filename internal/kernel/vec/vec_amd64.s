@@ -774,6 +774,105 @@ done:
 	VZEROUPPER
 	RET
 
+// func sumOffAVX512(x *float32, mean *float32, acc *float32, rows int, ld int, c int)
+// Requires: AVX, AVX512F
+TEXT ·sumOffAVX512(SB), NOSPLIT, $0-48
+	MOVQ  x+0(FP), SI
+	MOVQ  mean+8(FP), DI
+	MOVQ  acc+16(FP), R8
+	MOVQ  c+40(FP), BX
+	MOVQ  BX, CX
+	ANDQ  $0x0000000f, CX
+	MOVL  $0x00000001, AX
+	SHLL  CL, AX
+	DECL  AX
+	KMOVW AX, K1
+	MOVQ  ld+32(FP), R13
+
+by4:
+	CMPQ    BX, $0x00000040
+	JL      by4Not
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS 192(R8), Z3
+	MOVQ    rows+24(FP), DX
+	XORQ    R15, R15
+
+by4Pixel:
+	VMOVUPS (SI)(R15*1), Z8
+	VMOVUPS (DI), Z9
+	VSUBPS  Z9, Z8, Z8
+	VADDPS  Z8, Z0, Z0
+	VMOVUPS 64(SI)(R15*1), Z8
+	VMOVUPS 64(DI), Z9
+	VSUBPS  Z9, Z8, Z8
+	VADDPS  Z8, Z1, Z1
+	VMOVUPS 128(SI)(R15*1), Z8
+	VMOVUPS 128(DI), Z9
+	VSUBPS  Z9, Z8, Z8
+	VADDPS  Z8, Z2, Z2
+	VMOVUPS 192(SI)(R15*1), Z8
+	VMOVUPS 192(DI), Z9
+	VSUBPS  Z9, Z8, Z8
+	VADDPS  Z8, Z3, Z3
+	ADDQ    R13, R15
+	DECQ    DX
+	JNZ     by4Pixel
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z3, 192(R8)
+	ADDQ    $0x00000100, SI
+	ADDQ    $0x00000100, DI
+	ADDQ    $0x00000100, R8
+	SUBQ    $0x00000040, BX
+	JMP     by4
+
+by4Not:
+by1:
+	CMPQ    BX, $0x00000010
+	JL      by1Not
+	VMOVUPS (R8), Z0
+	MOVQ    rows+24(FP), DX
+	XORQ    R15, R15
+
+by1Pixel:
+	VMOVUPS (SI)(R15*1), Z8
+	VMOVUPS (DI), Z9
+	VSUBPS  Z9, Z8, Z8
+	VADDPS  Z8, Z0, Z0
+	ADDQ    R13, R15
+	DECQ    DX
+	JNZ     by1Pixel
+	VMOVUPS Z0, (R8)
+	ADDQ    $0x00000040, SI
+	ADDQ    $0x00000040, DI
+	ADDQ    $0x00000040, R8
+	SUBQ    $0x00000010, BX
+	JMP     by1
+
+by1Not:
+	TESTQ     BX, BX
+	JLE       done
+	VMOVUPS.Z (R8), K1, Z0
+	MOVQ      rows+24(FP), DX
+	XORQ      R15, R15
+
+tailPixel:
+	VMOVUPS.Z (SI)(R15*1), K1, Z8
+	VMOVUPS.Z (DI), K1, Z9
+	VSUBPS    Z9, Z8, Z8
+	VADDPS    Z8, Z0, Z0
+	ADDQ      R13, R15
+	DECQ      DX
+	JNZ       tailPixel
+	VMOVUPS   Z0, K1, (R8)
+
+done:
+	VZEROUPPER
+	RET
+
 // func sumAboutAVX512(x *float32, mean *float32, acc *float32, rows int, ld int, c int)
 // Requires: AVX, AVX512F
 TEXT ·sumAboutAVX512(SB), NOSPLIT, $0-48
@@ -1718,6 +1817,104 @@ tailPixel:
 	DECQ       DX
 	JNZ        tailPixel
 	VMASKMOVPS Y0, Y15, (DI)
+
+done:
+	VZEROUPPER
+	RET
+
+// func sumOffAVX2(x *float32, mean *float32, acc *float32, rows int, ld int, c int)
+// Requires: AVX
+TEXT ·sumOffAVX2(SB), NOSPLIT, $0-48
+	MOVQ    x+0(FP), SI
+	MOVQ    mean+8(FP), DI
+	MOVQ    acc+16(FP), R8
+	MOVQ    c+40(FP), BX
+	MOVQ    BX, CX
+	ANDQ    $0x00000007, CX
+	NEGQ    CX
+	LEAQ    tailMasks<>+0(SB), AX
+	VMOVUPS 32(AX)(CX*4), Y15
+	MOVQ    ld+32(FP), R13
+
+by4:
+	CMPQ    BX, $0x00000020
+	JL      by4Not
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS 96(R8), Y3
+	MOVQ    rows+24(FP), DX
+	XORQ    R15, R15
+
+by4Pixel:
+	VMOVUPS (SI)(R15*1), Y8
+	VMOVUPS (DI), Y9
+	VSUBPS  Y9, Y8, Y8
+	VADDPS  Y8, Y0, Y0
+	VMOVUPS 32(SI)(R15*1), Y8
+	VMOVUPS 32(DI), Y9
+	VSUBPS  Y9, Y8, Y8
+	VADDPS  Y8, Y1, Y1
+	VMOVUPS 64(SI)(R15*1), Y8
+	VMOVUPS 64(DI), Y9
+	VSUBPS  Y9, Y8, Y8
+	VADDPS  Y8, Y2, Y2
+	VMOVUPS 96(SI)(R15*1), Y8
+	VMOVUPS 96(DI), Y9
+	VSUBPS  Y9, Y8, Y8
+	VADDPS  Y8, Y3, Y3
+	ADDQ    R13, R15
+	DECQ    DX
+	JNZ     by4Pixel
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	VMOVUPS Y2, 64(R8)
+	VMOVUPS Y3, 96(R8)
+	ADDQ    $0x00000080, SI
+	ADDQ    $0x00000080, DI
+	ADDQ    $0x00000080, R8
+	SUBQ    $0x00000020, BX
+	JMP     by4
+
+by4Not:
+by1:
+	CMPQ    BX, $0x00000008
+	JL      by1Not
+	VMOVUPS (R8), Y0
+	MOVQ    rows+24(FP), DX
+	XORQ    R15, R15
+
+by1Pixel:
+	VMOVUPS (SI)(R15*1), Y8
+	VMOVUPS (DI), Y9
+	VSUBPS  Y9, Y8, Y8
+	VADDPS  Y8, Y0, Y0
+	ADDQ    R13, R15
+	DECQ    DX
+	JNZ     by1Pixel
+	VMOVUPS Y0, (R8)
+	ADDQ    $0x00000020, SI
+	ADDQ    $0x00000020, DI
+	ADDQ    $0x00000020, R8
+	SUBQ    $0x00000008, BX
+	JMP     by1
+
+by1Not:
+	TESTQ      BX, BX
+	JLE        done
+	VMASKMOVPS (R8), Y15, Y0
+	MOVQ       rows+24(FP), DX
+	XORQ       R15, R15
+
+tailPixel:
+	VMASKMOVPS (SI)(R15*1), Y15, Y8
+	VMASKMOVPS (DI), Y15, Y9
+	VSUBPS     Y9, Y8, Y8
+	VADDPS     Y8, Y0, Y0
+	ADDQ       R13, R15
+	DECQ       DX
+	JNZ        tailPixel
+	VMASKMOVPS Y0, Y15, (R8)
 
 done:
 	VZEROUPPER

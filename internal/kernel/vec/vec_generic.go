@@ -73,6 +73,13 @@ var portable = kernels{
 			}
 		}
 	},
+	sumOff: func(x, mean, acc []float32) {
+		for ; len(x) > 0; x = x[len(acc):] {
+			for c := range acc {
+				acc[c] += x[c] - mean[c]
+			}
+		}
+	},
 	sumAbout: func(x, mean, acc []float32) {
 		for ; len(x) > 0; x = x[len(acc):] {
 			for c := range acc {

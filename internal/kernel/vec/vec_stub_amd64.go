@@ -35,6 +35,9 @@ func affineAddAVX512(x *float32, scale *float32, z *float32, slope *float32, shi
 func sumRowsAVX512(x *float32, acc *float32, rows int, ld int, c int)
 
 //go:noescape
+func sumOffAVX512(x *float32, mean *float32, acc *float32, rows int, ld int, c int)
+
+//go:noescape
 func sumAboutAVX512(x *float32, mean *float32, acc *float32, rows int, ld int, c int)
 
 //go:noescape
@@ -69,6 +72,9 @@ func affineAddAVX2(x *float32, scale *float32, z *float32, slope *float32, shift
 
 //go:noescape
 func sumRowsAVX2(x *float32, acc *float32, rows int, ld int, c int)
+
+//go:noescape
+func sumOffAVX2(x *float32, mean *float32, acc *float32, rows int, ld int, c int)
 
 //go:noescape
 func sumAboutAVX2(x *float32, mean *float32, acc *float32, rows int, ld int, c int)

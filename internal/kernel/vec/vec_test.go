@@ -146,7 +146,13 @@ func TestRowOpsEqualFloat64(t *testing.T) {
 				clear(acc.V)
 				SumAbout(x[:hw*c], p, acc.V)
 				acc.Check(t)
-				about := make([]float64, c)
+				about, off := make([]float64, c), guard.NewOutput(t, c)
+				clear(off.V)
+				SumOff(x[:hw*c], p, off.V)
+				off.Check(t)
+				for i := range c {
+					near(t, columnSum(x[:hw*c], c, i)-float64(hw)*f(p, i), off.V[i], 3*float64(hw))
+				}
 				for i := range hw * c {
 					d := f(x, i) - f(p, i%c)
 					about[i%c] += d * d
@@ -157,6 +163,14 @@ func TestRowOpsEqualFloat64(t *testing.T) {
 			}
 		}
 	})
+}
+
+func columnSum(x []float32, c, i int) float64 {
+	sum := 0.0
+	for ; i < len(x); i += c {
+		sum += float64(x[i])
+	}
+	return sum
 }
 
 func TestSumsOfManyRowsStayExact(t *testing.T) {

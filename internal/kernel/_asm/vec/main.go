@@ -116,6 +116,12 @@ func sums(v lanes.ISA) {
 		v.Load(m(0), t, tail)
 		VADDPS(t, v.R(u), v.R(u))
 	})
+	sum("sumOff", []string{"x"}, []string{"mean", "acc"}, func(u int, m func(int) Mem, tail bool) {
+		v.Load(m(0), t, tail)
+		v.Load(m(1), d, tail)
+		VSUBPS(d, t, t)
+		VADDPS(t, v.R(u), v.R(u))
+	})
 	sum("sumAbout", []string{"x"}, []string{"mean", "acc"}, func(u int, m func(int) Mem, tail bool) {
 		v.Load(m(0), t, tail)
 		v.Load(m(1), d, tail)
