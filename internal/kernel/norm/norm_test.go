@@ -204,3 +204,20 @@ func TestResultsDoNotDependOnTheCrew(t *testing.T) {
 	defer crew.End()
 	require.Equal(t, run(nil), run(crew))
 }
+
+func BenchmarkNorm(b *testing.B) {
+	const rows, c = 56 * 56 * 8, 144
+	x, y, v := make([]float32, rows*c), make([]float32, rows*c), make([]float32, c)
+	for name, f := range map[string]func(){
+		"Moments":  func() { Moments(nil, rows, c, x, v, v) },
+		"Apply":    func() { Apply(nil, rows, c, x, y, v, v, nil, nil, eps) },
+		"Backward": func() { Backward(nil, rows, c, x, y, v, v, nil, eps, y, nil, nil) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(4 * rows * c) // of x
+			for range b.N {
+				f()
+			}
+		})
+	}
+}

@@ -80,3 +80,15 @@ func TestResultsDoNotDependOnTheCrew(t *testing.T) {
 	require.Equal(t, run(nil), run(crew))
 	require.Panics(t, func() { Adam{}.Step(nil, 0, nil, nil, nil, nil) })
 }
+
+func BenchmarkAdam(b *testing.B) {
+	const n = 1 << 20
+	w, g, m, v := make([]float32, n), make([]float32, n), make([]float32, n), make([]float32, n)
+	for i := range g {
+		g[i] = float32(i%97) - 48
+	}
+	b.SetBytes(4 * n) // of weights
+	for i := range b.N {
+		Adam{LearningRate: .01, Beta1: .9, Beta2: .999, Epsilon: 1e-7}.Step(nil, i+1, w, g, m, v)
+	}
+}

@@ -295,3 +295,22 @@ func TestResultsDoNotDependOnTheCrew(t *testing.T) {
 		crew.End()
 	}
 }
+
+func BenchmarkVec(b *testing.B) {
+	const hw, c = 49, 320
+	x, y, z, g := make([]float32, hw*c), make([]float32, hw*c), make([]float32, hw*c), make([]float32, c)
+	for name, f := range map[string]func(){
+		"Add":        func() { Add(nil, x, y, z) },
+		"Axpy":       func() { Axpy(nil, 2, x, y) },
+		"Gate":       func() { Gate(nil, 1, hw, c, x, g, z) },
+		"ColumnSums": func() { ColumnSums(nil, hw, c, x, g) },
+		"Dropout":    func() { Dropout(nil, .2, 1, 2, x, z) },
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.SetBytes(4 * hw * c) // of x
+			for range b.N {
+				f()
+			}
+		})
+	}
+}
