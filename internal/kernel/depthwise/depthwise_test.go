@@ -194,6 +194,19 @@ func TestResultsDoNotDependOnTheCrew(t *testing.T) {
 	})
 }
 
+func TestAPictureGivesTheSameBitsInAnyBatch(t *testing.T) {
+	onEach(t, func(t *testing.T) {
+		for _, s := range []Shape{same(7, 7, 145, 5, 1), same(14, 13, 200, 3, 2)} {
+			const n = 9
+			x, kernel := guard.Normal(t, rng(), n*s.in()), guard.Normal(t, rng(), s.kernel())
+			all, one := make([]float32, n*s.out()), make([]float32, s.out())
+			Run(nil, s, n, x, kernel, nil, all, 0, 6)
+			Run(nil, s, 1, x[8*s.in():], kernel, nil, one, 0, 6)
+			require.Equal(t, all[8*s.out():], one)
+		}
+	})
+}
+
 func TestSlicesThatDoNotFitPanic(t *testing.T) {
 	s := same(4, 4, 3, 3, 1)
 	require.Panics(t, func() { Run(nil, s, 1, make([]float32, 47), make([]float32, 27), nil, make([]float32, 48), 0, 0) })
