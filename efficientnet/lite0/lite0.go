@@ -1,9 +1,10 @@
 // Package lite0 carries EfficientNet-Lite0 with its ImageNet weights inside
 // the program: 4.7 million parameters, 9.6 MB.
 //
-// It takes 224×224 RGB pictures (or any size from 32 up) and gives 1280
-// features; its top tells the 1000 classes of ILSVRC 2012 apart. The weights are
-// those of Google's EfficientNet-Lite (tensorflow/tpu), converted to float16.
+// It takes 224×224 RGB pictures (or any size from 32 up), NHWC, each channel
+// (x-127)/128, and gives 1280 features; its top tells the 1000 classes of
+// ILSVRC 2012 apart. The weights are those of Google's EfficientNet-Lite
+// (tensorflow/tpu), kernels rounded to float16.
 package lite0
 
 import (
@@ -12,6 +13,7 @@ import (
 	_ "embed"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"sync"
 
 	"github.com/argus-go/argus/efficientnet"
@@ -31,7 +33,7 @@ func Backbone() nn.Backbone {
 		Weights: weights,
 		Classes: imagenet.Classes(),
 		Origin: nn.Origin{
-			Source:  "EfficientNet-Lite0, ImageNet; Google, github.com/tensorflow/tpu; converted to float16",
+			Source:  "EfficientNet-Lite0, ImageNet; Google, github.com/tensorflow/tpu; kernels rounded to float16",
 			Licence: "Apache-2.0",
 			Digest:  digest(),
 		},
@@ -59,10 +61,17 @@ var decode = sync.OnceValues(func() (nn.Weights, error) {
 	return w, nil
 })
 
-func weights(_ context.Context, progress func(done, total int64)) (nn.Weights, error) {
+// weights gives each caller a map of its own; the tensors are shared.
+func weights(ctx context.Context, progress func(done, total int64)) (nn.Weights, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	w, err := decode()
+	if err != nil {
+		return nil, err
+	}
 	if progress != nil {
 		progress(int64(len(file)), int64(len(file)))
 	}
-	return w, err
+	return maps.Clone(w), nil
 }
