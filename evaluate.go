@@ -1,5 +1,16 @@
 package argus
 
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
 // Report is how well a classifier does on pictures whose class is known.
 type Report struct {
 	Classes  []string `json:"classes"`
@@ -41,4 +52,123 @@ type EvalSeconds struct {
 	Decode   float64 `json:"decode"`
 	Features float64 `json:"features"`
 	Total    float64 `json:"total"`
+}
+
+// worstShown is how many wrong answers Report.Worst holds at most.
+const worstShown = 20
+
+// Evaluate tells c's answers for all pictures of data, which are most often
+// photos.Test(). Where Fit was told of a CacheDir, features are taken from there
+// and kept there, too.
+//
+// It is an error if data has no picture that can be read, or other classes than
+// c. A broken picture is left out and listed.
+func (c *Classifier) Evaluate(ctx context.Context, data Dataset, hooks ...Hooks) (*Report, error) {
+	r, err := c.evaluate(ctx, data, hooks)
+	if err != nil {
+		return nil, fmt.Errorf("argus: evaluate: %w", err)
+	}
+	return r, nil
+}
+
+func (c *Classifier) evaluate(ctx context.Context, data Dataset, hooks hooks) (*Report, error) {
+	start := time.Now()
+	if err := c.fits(data); err != nil {
+		return nil, err
+	}
+	if data.Len() == 0 {
+		return nil, fmt.Errorf("dataset %s has no pictures to evaluate: divide it with Split first, or give it a folder test", data.name)
+	}
+	s, err := c.fitted(ctx)
+	if err != nil {
+		return nil, err
+	}
+	x := c.newExtractor(s.runner.body, s.prep, s.info.limits())
+	x.progress = func(done, total int) { hooks.progress(FeaturesStage, int64(done), int64(total)) }
+	if fit := s.info.Fit; fit != nil {
+		if err := x.openCache(fit.CacheDir, fit.CacheBytes, s.model.Body, s.weights); err != nil {
+			return nil, err
+		}
+	}
+	features, err := x.run(ctx, data.samples)
+	if err != nil {
+		return nil, err
+	}
+	n := len(features.samples)
+	if n == 0 {
+		bad := features.bad[0]
+		return nil, fmt.Errorf("dataset %s has no usable picture; %d are broken, the first is %s: %s", data.name, len(features.bad), bad.Path, bad.Reason)
+	}
+	p, err := s.runner.head(ctx, c.Threads, n, features.x)
+	if err != nil {
+		return nil, err
+	}
+	r := newReport(c.Classes(), features.samples, p)
+	r.Bad = features.bad
+	r.Seconds = EvalSeconds{x.decode.Seconds(), x.compute.Seconds(), time.Since(start).Seconds()}
+	return r, nil
+}
+
+// newReport compares probabilities [len(samples)][len(classes)] with the truth.
+func newReport(classes []string, samples []Sample, probabilities []float32) *Report {
+	k := len(classes)
+	r := &Report{Classes: classes, N: len(samples), Confusion: make([][]int, k)}
+	for i := range r.Confusion {
+		r.Confusion[i] = make([]int, k)
+	}
+	right := 0
+	for i, s := range samples {
+		p := probabilities[i*k : (i+1)*k]
+		answer := argmax(p)
+		r.Loss -= math.Log(max(float64(p[s.Label]), math.SmallestNonzeroFloat32)) / float64(r.N)
+		r.Confusion[s.Label][answer]++
+		o := Outcome{s.Path, classes[s.Label], classes[answer], float64(p[answer])}
+		r.Outcomes = append(r.Outcomes, o)
+		if answer == s.Label {
+			right++
+		} else {
+			r.Worst = append(r.Worst, o)
+		}
+	}
+	slices.SortStableFunc(r.Worst, func(a, b Outcome) int { return cmp.Compare(b.Probability, a.Probability) })
+	r.Worst = slices.Clip(r.Worst[:min(len(r.Worst), worstShown)])
+	r.Accuracy = wilson(right, r.N)
+	for c := range k {
+		r.PerClass = append(r.PerClass, r.class(c))
+	}
+	return r
+}
+
+// class reads one class off the confusion matrix.
+func (r *Report) class(c int) ClassReport {
+	right, support, predicted := r.Confusion[c][c], 0, 0
+	for i := range r.Classes {
+		support += r.Confusion[c][i]
+		predicted += r.Confusion[i][c]
+	}
+	ratio := func(a, b int) float64 { return float64(a) / float64(max(b, 1)) }
+	return ClassReport{
+		Class:     r.Classes[c],
+		Precision: ratio(right, predicted),
+		Recall:    ratio(right, support),
+		F1:        ratio(2*right, support+predicted),
+		Support:   support,
+	}
+}
+
+// String is a table: the accuracy with its interval, and a line per class.
+func (r *Report) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "accuracy %v\n", r.Accuracy)
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	width := 0
+	for _, c := range r.PerClass {
+		width = max(width, len([]rune(c.Class)))
+	}
+	fmt.Fprintf(t, "%-*s\tprecision\trecall\tF1\tpictures\t\n", width, "class")
+	for _, c := range r.PerClass {
+		fmt.Fprintf(t, "%-*s\t%.3f\t%.3f\t%.3f\t%d\t\n", width, c.Class, c.Precision, c.Recall, c.F1, c.Support)
+	}
+	t.Flush()
+	return b.String()
 }

@@ -5,6 +5,8 @@ type History struct {
 	Options FitOptions      `json:"options"` // as used, defaults filled in
 	Counts  map[Split][]int `json:"counts"`  // usable pictures of each class
 	Bad     []BadPicture    `json:"bad,omitempty"`
+	// CacheError says why features could not be written to CacheDir, if so.
+	CacheError string `json:"cache_error,omitempty"`
 	// Epochs of the head, then those of fine-tuning.
 	Epochs []Epoch `json:"epochs"`
 	// Best is the number of the epoch in Epochs, from 1, whose weights are

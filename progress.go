@@ -10,13 +10,12 @@ type Hooks struct {
 // Stage is what Fit or Evaluate is busy with.
 type Stage string
 
-// The stages, in order. Done and Total count bytes in WeightsStage, epochs in
-// TrainStage, batches in FineTuneStage, and pictures in the others.
+// The stages, in order. Done and Total count bytes in WeightsStage, steps in
+// TrainStage and FineTuneStage, and pictures in FeaturesStage.
 const (
 	WeightsStage  Stage = "weights"  // the backbone's are read or downloaded
 	FeaturesStage Stage = "features" // pictures go through the frozen body
 	TrainStage    Stage = "train"
-	CutStage      Stage = "cut" // pictures go through the part that stays frozen
 	FineTuneStage Stage = "finetune"
 )
 
@@ -25,4 +24,23 @@ const (
 type Progress struct {
 	Stage       Stage
 	Done, Total int64
+}
+
+// hooks calls all of several.
+type hooks []Hooks
+
+func (hs hooks) progress(stage Stage, done, total int64) {
+	for _, h := range hs {
+		if h.Progress != nil {
+			h.Progress(Progress{stage, done, total})
+		}
+	}
+}
+
+func (hs hooks) epoch(e Epoch) {
+	for _, h := range hs {
+		if h.Epoch != nil {
+			h.Epoch(e)
+		}
+	}
 }
