@@ -123,8 +123,12 @@ func checkVariables(t *testing.T, f file, spec *ast.ValueSpec) {
 		}
 	}
 	ast.Inspect(spec, func(n ast.Node) bool {
-		if pkg, ok := n.(*ast.Ident); ok && f.pkg == "." && (pkg.Name == "sync" || pkg.Name == "atomic") {
-			t.Errorf("%s: package-level variable of package %s, want it in a value that the user holds", at(n), pkg.Name)
+		sel, ok := n.(*ast.SelectorExpr)
+		if !ok || f.pkg != "." {
+			return true
+		}
+		if pkg, ok := sel.X.(*ast.Ident); ok && (pkg.Name == "atomic" || pkg.Name == "sync" && sel.Sel.Name != "Pool") {
+			t.Errorf("%s: package-level %s.%s, want it in a value that the user holds", at(n), pkg.Name, sel.Sel.Name)
 		}
 		return true
 	})

@@ -66,10 +66,10 @@ func isText(name string) bool {
 }
 
 // TestReadmeShowsTheExample holds the first Go code of the README equal to the
-// function that Example in example_test.go runs.
+// functions that Example in example_test.go runs.
 func TestReadmeShowsTheExample(t *testing.T) {
-	const function = "train"
-	require.Equal(t, functionText(t, "example_test.go", function), firstGoBlock(t, "README.md"))
+	want := functionText(t, "example_test.go", "train") + "\n" + functionText(t, "example_test.go", "answer")
+	require.Equal(t, want, firstGoBlock(t, "README.md"))
 }
 
 // firstGoBlock is the text of the first ```go block.
@@ -89,6 +89,7 @@ func functionText(t *testing.T, name, function string) string {
 	require.NoError(t, err)
 	parsed, err := parser.ParseFile(fset, name, text, parser.SkipObjectResolution)
 	require.NoError(t, err)
+	require.Contains(t, string(text), "func Example() {")
 	for _, d := range parsed.Decls {
 		if fn, ok := d.(*ast.FuncDecl); ok && fn.Name.Name == function {
 			return string(text[fset.Position(fn.Pos()).Offset:fset.Position(fn.End()).Offset]) + "\n"
