@@ -132,7 +132,7 @@ func (d *dataset) parseLayout(c *cursor) error {
 }
 
 // pieceSize bounds the memory that reading contiguous data takes beside the result.
-const pieceSize = 1 << 18
+const pieceSize = 1 << 15
 
 func (f *File) readContiguous(d *dataset, decode func([]float32, []byte)) ([]float32, error) {
 	if d.address == undefined {

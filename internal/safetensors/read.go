@@ -152,7 +152,7 @@ var decoders = map[DType]func(dst []float32, src []byte){
 
 // chunkSize bounds the memory that reading takes beside the result. It is a
 // multiple of every element's width.
-const chunkSize = 1 << 18
+const chunkSize = 1 << 16
 
 // chunks calls use with a tensor's bytes, piece by piece.
 func (f *File) chunks(t Info, use func([]byte)) error {
