@@ -6,6 +6,9 @@ import (
 	"runtime"
 	"sync"
 
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
 	"github.com/argus-go/argus/nn"
 )
 
@@ -138,41 +141,46 @@ func (r *runner) piece(ctx context.Context, w way, k, threads int, y []float32, 
 	idle := &r.idle[w][k]
 	m := idle.take()
 	if m == nil {
-		m = compile(r.plans(w), pieces[k])
+		var err error
+		if m, err = compile(r.plans(w), pieces[k]); err != nil {
+			return err
+		}
 	}
 	load(m.x)
-	if err := m.run(ctx, threads); err != nil {
+	if err := m.Run(ctx, threads); err != nil {
 		return err
 	}
-	copy(y, m.y)
+	copy(y, m.output())
 	idle.give(m, max(2, cap(r.slots)/pieces[k]))
 	return nil
 }
 
 // A machine is a compiled graph with its input and output.
 type machine struct {
-	x, y []float32
-	run  func(ctx context.Context, threads int) error
+	*nn.Machine
+	x []float32
+	y *gorgonia.Node
 }
 
 // compile makes the graph of plans, one after the other, over n inputs.
-func compile(plans []*nn.Plan, n int) *machine {
-	m := &machine{x: make([]float32, n*plans[0].In.Size())}
-	values := [][]float32{m.x}
+func compile(plans []*nn.Plan, n int) (*machine, error) {
+	in := plans[0].In
+	m := &machine{x: make([]float32, n*in.Size())}
+	x := tensor.New(tensor.WithShape(n, in.H, in.W, in.C), tensor.WithBacking(m.x))
+	m.y = gorgonia.NodeFromAny(gorgonia.NewGraph(), x, gorgonia.WithName("x"))
 	for _, p := range plans {
-		values = append(values, make([]float32, n*p.Out.Size()))
-	}
-	m.y = values[len(plans)]
-	m.run = func(ctx context.Context, threads int) error {
-		for i, p := range plans {
-			if err := p.Run(ctx, threads, n, values[i], values[i+1]); err != nil {
-				return err
-			}
+		var err error
+		if m.y, err = p.Apply(m.y); err != nil {
+			return nil, err
 		}
-		return nil
 	}
-	return m
+	var err error
+	m.Machine, err = nn.NewMachine(m.y.Graph(), m.y)
+	return m, err
 }
+
+// output is what the last run computed.
+func (m *machine) output() []float32 { return m.y.Value().Data().([]float32) }
 
 // A freeList keeps machines that nobody uses.
 type freeList struct {

@@ -1,0 +1,144 @@
+package argus
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/argus-go/argus/nn"
+)
+
+// A Classifier tells pictures apart: a network pretrained elsewhere, its body,
+// and a head of its own for the classes at hand. Its methods may be called from
+// many goroutines. Fit works on a copy: until it ends, Predict answers from the
+// weights before.
+type Classifier struct {
+	// Threads caps the cores that one call uses; 0 means all of GOMAXPROCS.
+	// Set it before the first call.
+	Threads int
+
+	classes  []string
+	backbone nn.Backbone
+	fitting  sync.Mutex               // one Fit, or loading of weights, at a time
+	now      atomic.Pointer[snapshot] // nil until weights are loaded
+}
+
+// A snapshot is a network with its weights, ready to run. It never changes.
+type snapshot struct {
+	model   nn.Model   // Top is nil until there is a head; a head ends in softmax
+	weights nn.Weights // of body and top
+	prep    Preprocess // complete
+	info    Info
+	runner  *runner
+}
+
+// New makes a classifier for the given classes on a pretrained backbone. The
+// backbone's weights are read, or downloaded, at the first call that needs them.
+func New(backbone nn.Backbone, classes []string) (*Classifier, error) {
+	if len(classes) < 2 {
+		return nil, fmt.Errorf("argus: new classifier: %d classes, want at least 2", len(classes))
+	}
+	return newClassifier(backbone, classes)
+}
+
+// Pretrained makes a classifier for the classes that the backbone itself was
+// trained on; it can predict at once.
+func Pretrained(backbone nn.Backbone) (*Classifier, error) {
+	if backbone.Model.Top == nil {
+		return nil, fmt.Errorf("argus: %s has no pretrained top", backbone.Model.Name)
+	}
+	c, err := newClassifier(backbone, backbone.Classes)
+	if err != nil {
+		return nil, err
+	}
+	out, err := nn.OutShape(backbone.Model.Whole(), backbone.Model.Input.Shape())
+	if err != nil {
+		return nil, fmt.Errorf("argus: %s: %w", backbone.Model.Name, err)
+	}
+	if out.C != len(c.classes) {
+		return nil, fmt.Errorf("argus: %s tells %d classes apart, its list names %d", backbone.Model.Name, out.C, len(c.classes))
+	}
+	return c, nil
+}
+
+func newClassifier(backbone nn.Backbone, classes []string) (*Classifier, error) {
+	if err := backbone.Model.Check(); err != nil {
+		return nil, fmt.Errorf("argus: %w", err)
+	}
+	if backbone.Weights == nil {
+		return nil, fmt.Errorf("argus: %s: the backbone has no source of weights", backbone.Model.Name)
+	}
+	seen := map[string]bool{}
+	for _, c := range classes {
+		if c == "" || seen[c] {
+			return nil, fmt.Errorf("argus: class %q is empty or named twice", c)
+		}
+		seen[c] = true
+	}
+	return &Classifier{classes: slices.Clone(classes), backbone: backbone}, nil
+}
+
+// Classes returns the class names in the order of the network's outputs.
+func (c *Classifier) Classes() []string { return slices.Clone(c.classes) }
+
+// snapshot returns what answers now, loading the backbone's weights first where
+// nobody has.
+func (c *Classifier) snapshot(ctx context.Context) (*snapshot, error) {
+	if s := c.now.Load(); s != nil {
+		return s, nil
+	}
+	c.fitting.Lock()
+	defer c.fitting.Unlock()
+	return c.load(ctx, nil)
+}
+
+// load is snapshot for who holds c.fitting.
+func (c *Classifier) load(ctx context.Context, progress func(done, total int64)) (*snapshot, error) {
+	if s := c.now.Load(); s != nil {
+		return s, nil
+	}
+	model := c.backbone.Model
+	weights, err := c.backbone.Weights(ctx, progress)
+	if err != nil {
+		return nil, fmt.Errorf("argus: weights of %s: %w", model.Name, err)
+	}
+	if !slices.Equal(c.classes, c.backbone.Classes) {
+		model.Top = nil
+	}
+	if weights, err = weights.Of(model.Whole(), model.Input.Shape()); err != nil {
+		return nil, fmt.Errorf("argus: %s: %w", model.Name, err)
+	}
+	prep, err := Preprocess{}.completed(preprocessOf(model.Input))
+	if err != nil {
+		return nil, fmt.Errorf("argus: %s: %w", model.Name, err)
+	}
+	s, err := newSnapshot(model, weights, prep, Info{Origin: c.backbone.Origin}, nil)
+	if err != nil {
+		return nil, err
+	}
+	c.now.Store(s)
+	return s, nil
+}
+
+// newSnapshot readies a network to run; body, where not nil, is a plan of the
+// same body with the same weights to share.
+func newSnapshot(model nn.Model, weights nn.Weights, prep Preprocess, info Info, body *nn.Plan) (*snapshot, error) {
+	r, err := newRunner(model, weights, prep.Size, body)
+	if err != nil {
+		return nil, fmt.Errorf("argus: %s: %w", model.Name, err)
+	}
+	return &snapshot{model, weights, prep, info, r}, nil
+}
+
+// preprocessOf is what a network expects of a picture.
+func preprocessOf(in nn.Input) Preprocess {
+	std := in.Std
+	for i := range std {
+		if std[i] == 0 {
+			std[i] = 1
+		}
+	}
+	return Preprocess{Size: in.Size, Mean: in.Mean, Std: std, BGR: in.BGR}
+}
