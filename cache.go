@@ -5,10 +5,13 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -243,16 +246,27 @@ func (c *featureCache) flush() {
 	if len(c.fresh) == 0 || c.err != nil {
 		return
 	}
-	// Names grow with time, and two processes do not choose the same.
-	name := fmt.Sprintf("%s%016x-%08x%s", c.prefix(), time.Now().UnixNano(), os.Getpid(), segmentSuffix)
+	// Names grow with time, and no two are the same.
+	name := fmt.Sprintf("%s%016x-%08x%s", c.prefix(), time.Now().UnixNano(), rand.Uint32(), segmentSuffix)
 	path := filepath.Join(c.dir, name)
-	if c.err = atomicfile.Write(path, 0o666, c.writeSegment); c.err != nil {
+	if err := atomicfile.Write(path, 0o666, c.writeSegment); err != nil {
+		c.err = fmt.Errorf("argus: feature cache: %w", withoutPath(err))
 		return
 	}
 	c.fresh = nil
 	clear(c.index)
 	c.open(path)
 	c.trim()
+}
+
+// withoutPath is the cause of a file error: it may end up in a model file, which
+// has no business with the machine's folders.
+func withoutPath(err error) error {
+	var at *fs.PathError
+	if errors.As(err, &at) {
+		return at.Err
+	}
+	return err
 }
 
 func (c *featureCache) writeSegment(w io.Writer) error {

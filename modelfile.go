@@ -106,7 +106,7 @@ func (c *Classifier) content() ([]safetensors.Tensor, map[string]string, error) 
 func LoadClassifier(path string) (*Classifier, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("argus: model %s: %w", path, errors.Unwrap(err))
+		return nil, fmt.Errorf("argus: model %s: %w", path, withoutPath(err))
 	}
 	defer f.Close()
 	return loadFile(f, path)
@@ -117,11 +117,7 @@ func LoadClassifier(path string) (*Classifier, error) {
 func LoadClassifierFS(fsys fs.FS, name string) (*Classifier, error) {
 	f, err := fsys.Open(name)
 	if err != nil {
-		var at *fs.PathError
-		if errors.As(err, &at) {
-			err = at.Err
-		}
-		return nil, fmt.Errorf("argus: model %s: %w", name, err)
+		return nil, fmt.Errorf("argus: model %s: %w", name, withoutPath(err))
 	}
 	defer f.Close()
 	return loadFile(f, name)

@@ -41,7 +41,7 @@ func (c *Classifier) PredictFile(ctx context.Context, path string) ([]Prediction
 	return c.predictOne(ctx, "predict "+path, func(l Limits) (*picture.RGB, error) {
 		f, err := os.Open(path)
 		if err != nil {
-			return nil, errors.Unwrap(err) // the path stands in the message already
+			return nil, withoutPath(err) // which stands in the message already
 		}
 		defer f.Close()
 		return decode(f, l)
