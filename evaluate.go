@@ -7,8 +7,8 @@ import (
 	"math"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 )
 
 // Report is how well a classifier does on pictures whose class is known.
@@ -160,15 +160,13 @@ func (r *Report) class(c int) ClassReport {
 func (r *Report) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "accuracy %v\n", r.Accuracy)
-	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	width := 0
+	width := len("class")
 	for _, c := range r.PerClass {
-		width = max(width, len([]rune(c.Class)))
+		width = max(width, utf8.RuneCountInString(c.Class))
 	}
-	fmt.Fprintf(t, "%-*s\tprecision\trecall\tF1\tpictures\t\n", width, "class")
+	fmt.Fprintf(&b, "%-*s  precision  recall     F1  pictures\n", width, "class")
 	for _, c := range r.PerClass {
-		fmt.Fprintf(t, "%-*s\t%.3f\t%.3f\t%.3f\t%d\t\n", width, c.Class, c.Precision, c.Recall, c.F1, c.Support)
+		fmt.Fprintf(&b, "%-*s  %9.3f  %6.3f  %5.3f  %8d\n", width, c.Class, c.Precision, c.Recall, c.F1, c.Support)
 	}
-	t.Flush()
 	return b.String()
 }

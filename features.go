@@ -36,16 +36,15 @@ type rows struct {
 	bad     []BadPicture
 }
 
-// part returns the rows of one split.
+// part returns the rows of one split, which lie together as in the Dataset.
 func (r rows) part(split Split) rows {
-	out := rows{dim: r.dim}
-	for i, s := range r.samples {
-		if s.Split == split {
-			out.samples = append(out.samples, s)
-			out.x = append(out.x, r.row(i)...)
-		}
+	is := func(s Sample) bool { return s.Split == split }
+	lo := max(0, slices.IndexFunc(r.samples, is))
+	hi := lo
+	for hi < len(r.samples) && is(r.samples[hi]) {
+		hi++
 	}
-	return out
+	return rows{dim: r.dim, x: r.x[lo*r.dim : hi*r.dim], samples: r.samples[lo:hi]}
 }
 
 func (r rows) row(i int) []float32 { return r.x[i*r.dim : (i+1)*r.dim] }

@@ -1,0 +1,59 @@
+package argus
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/argus-go/argus/nn"
+)
+
+func TestFineTuningTrainsFromTheBlockOnAndKeepsStatistics(t *testing.T) {
+	data := rgb(t)
+	o := FitOptions{Epochs: 3, LearningRate: 1e-3, FineTune: FineTune{From: "mixed", Epochs: 3, LearningRate: 1e-2}}
+	c, h := fittedTo(t, data, o)
+	require.Greater(t, h.Best, 3, "tuning helps here")
+	pretrained := tinyWeights(t, 1)
+	changed := 0
+	for name, w := range c.now.Load().weights {
+		old, inBody := pretrained[name]
+		switch {
+		case !inBody:
+			require.True(t, strings.HasPrefix(name, "classifier/"), name)
+		case strings.HasPrefix(name, "mixed/") && strings.HasSuffix(name, "/kernel"):
+			require.NotEqual(t, old, w, name)
+			changed++
+		case strings.HasPrefix(name, "stem/"), strings.HasPrefix(name, "residual/"), strings.Contains(name, "/moving_"):
+			require.Equal(t, old, w, name)
+		}
+	}
+	require.Equal(t, 2, changed)
+	require.Equal(t, tinyWeights(t, 1), pretrained)
+
+	o.FineTune = FineTune{}
+	frozen, _ := fittedTo(t, data, o)
+	require.Less(t, accuracy(t, c, data.Val()).Loss, accuracy(t, frozen, data.Val()).Loss)
+}
+
+func TestFineTuningThatDoesNotHelpIsNotUsed(t *testing.T) {
+	data := rgb(t)
+	o := FitOptions{Epochs: 30, LearningRate: 1e-2, FineTune: FineTune{From: "stem", Epochs: 2, LearningRate: 2}}
+	c, h := fittedTo(t, data, o)
+	require.Len(t, h.Epochs, 32)
+	require.LessOrEqual(t, h.Best, 30)
+	for name, w := range c.now.Load().weights {
+		if old, inBody := tinyWeights(t, 1)[name]; inBody {
+			require.Equal(t, old, w, name)
+		}
+	}
+}
+
+func TestTheHeadsNameIsNoneOfTheBodys(t *testing.T) {
+	body := nn.Seq{nn.Block{Name: "classifier", Body: nn.Conv{Filters: 2, Kernel: [2]int{1, 1}}}, nn.Block{Name: "classifier2", Body: nn.GlobalPool{}}}
+	dropout := float32(.5)
+	head, err := headOf(body, nn.Shape{H: 4, W: 4, C: 3}, FitOptions{Dropout: &dropout}, 2)
+	require.NoError(t, err)
+	require.Equal(t, "classifier3", head.(nn.Block).Name)
+	require.NoError(t, nn.Model{Name: "m", Input: nn.Input{Size: 4}, Body: body, Top: topOf(head)}.Check())
+}
