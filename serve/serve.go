@@ -46,7 +46,7 @@ type Options struct {
 	Top       int   `json:"top,omitempty"`        // predictions in an answer; default all
 
 	// Concurrent is the number of pictures decoded and classified at a time;
-	// other requests wait. Default GOMAXPROCS. Each takes about 5 bytes a pixel.
+	// other requests wait. Default GOMAXPROCS. Each takes 5 to 11 bytes a pixel.
 	Concurrent int `json:"concurrent,omitempty"`
 	// BodyTimeout is how long a request's body may take to arrive. Default 30 s.
 	BodyTimeout time.Duration `json:"body_timeout,omitempty"`

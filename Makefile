@@ -1,0 +1,59 @@
+# Every target needs Go alone, unless it says otherwise.
+MODULE := $(shell go list -m)
+# Packages whose code runs on several goroutines.
+CONCURRENT := . ./internal/parallel ./nn ./serve
+KERNELS := ./internal/kernel/...
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME ?= 20s
+
+.PHONY: test race fuzz bench generate lint cross arm64 ci rename
+
+test:
+	go test ./...
+
+# -race does not see assembly, so the portable code runs under it, too. Needs a C compiler.
+race:
+	go test -short -race $(CONCURRENT)
+	go test -short -race -tags purego $(CONCURRENT)
+
+# Each fuzz target for FUZZTIME.
+fuzz:
+	@grep -rl --include='*_test.go' '^func Fuzz' . | while read -r file; do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\).*/\1/p' "$$file"); do \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" || exit 1; \
+		done; \
+	done
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./...
+
+# Writes the x86 assembly anew, with avo from internal/kernel/_asm (a module of its own).
+generate:
+	go generate $(KERNELS)
+
+lint:
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo 'not formatted'; exit 1; }
+	go vet ./...
+	go vet -tags purego ./...
+	GOFLAGS=-mod=readonly go run $(STATICCHECK) ./...
+	go test ./internal/lint
+
+cross:
+	CGO_ENABLED=0 go build ./...
+	GOOS=linux GOARCH=arm64 go build ./...
+	GOOS=windows GOARCH=amd64 go build ./...
+	GOOS=darwin GOARCH=arm64 go build ./...
+
+# The arm64 kernels under emulation. Needs qemu-user-static.
+arm64:
+	GOARCH=arm64 go test -short -exec qemu-aarch64-static $(KERNELS) ./internal/cpu ./internal/parallel
+
+ci:
+	.ci/run
+
+# make rename TO=example.com/vision: the module under another path.
+rename:
+	@test -n "$(TO)" || { echo 'usage: make rename TO=new/module/path'; exit 1; }
+	grep -rlF '$(MODULE)' --include='*.go' --include=go.mod --include='*.md' . | xargs sed -i.orig 's#$(MODULE)#$(TO)#g'
+	find . -name '*.orig' -delete
+	gofmt -w .
