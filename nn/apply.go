@@ -14,7 +14,7 @@ import (
 // [N,Out.H,Out.W,Out.C]. It is frozen: nothing is differentiated through it.
 func (p *Plan) Apply(x *gorgonia.Node) (*gorgonia.Node, error) {
 	s := x.Shape()
-	if len(s) != 4 || x.Dtype() != tensor.Float32 || (Shape{s[1], s[2], s[3]}) != p.In {
+	if len(s) != 4 || s[0] < 1 || x.Dtype() != tensor.Float32 || (Shape{s[1], s[2], s[3]}) != p.In {
 		return nil, fmt.Errorf("nn: plan: input %s is %v of shape %v, must be float32 of shape [N,%d,%d,%d]", x.Name(), x.Dtype(), s, p.In.H, p.In.W, p.In.C)
 	}
 	n := s[0]

@@ -2,7 +2,6 @@ package nn
 
 import (
 	"fmt"
-	"slices"
 
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
@@ -43,7 +42,7 @@ func Build(g *gorgonia.ExprGraph, x *gorgonia.Node, l Layer, w Weights, o Option
 		return nil, fmt.Errorf("nn: input %s is in another graph", x.Name())
 	}
 	s := x.Shape()
-	if len(s) != 4 || x.Dtype() != tensor.Float32 {
+	if len(s) != 4 || s[0] < 1 || x.Dtype() != tensor.Float32 {
 		return nil, fmt.Errorf("nn: input %s is %v of shape %v, must be float32 of shape [N,H,W,C]", x.Name(), x.Dtype(), s)
 	}
 	in := Shape{s[1], s[2], s[3]}
@@ -182,7 +181,7 @@ func (b *builder) layer(l Layer, x *gorgonia.Node) *gorgonia.Node {
 		return b.drop(l, x)
 	case Scale:
 		c := shapeOf(x).C
-		return b.affine(b.name("scale"), slices.Clone(spread(l.Mul, 1, c)), slices.Clone(spread(l.Add, 0, c)), x)
+		return b.affine(b.name("scale"), spread(l.Mul, 1, c), spread(l.Add, 0, c), x)
 	}
 	b.err = fmt.Errorf("nn: a %T is not a layer", l)
 	return nil

@@ -86,6 +86,9 @@ func (p *Plan) Run(ctx context.Context, threads, n int, x, y []float32) error {
 		return fmt.Errorf("nn: plan over %d pictures: input has %d values and output %d, want %d and %d",
 			n, len(x), len(y), n*p.In.Size(), n*p.Out.Size())
 	}
+	if n == 0 {
+		return ctx.Err()
+	}
 	f, _ := p.pool.Get().(*frame)
 	if f == nil {
 		f = &frame{}

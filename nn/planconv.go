@@ -101,7 +101,7 @@ func (c *planner) conv(l Conv, in value, s sink) value {
 		return c.depthwise(l, in, s)
 	case Separable:
 		deep := Conv{Name: l.Name, Kind: Depthwise, Kernel: l.Kernel, Stride: l.Stride, Pad: l.Pad, Pads: l.Pads}
-		mid := c.depthwiseWith(deep, in, sink{}, c.data(l.Name+"/depthwise/kernel"), nil)
+		mid := c.depthwiseWith(deep, in, sink{}, slices.Clone(c.data(l.Name+"/depthwise/kernel")), nil)
 		point := Conv{Name: l.Name, Filters: l.Filters, Kernel: [2]int{1, 1}, Bias: l.Bias, Norm: l.Norm, Act: l.Act}
 		return c.full(point, mid, s, c.data(l.Name+"/pointwise/kernel"))
 	}

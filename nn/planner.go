@@ -1,6 +1,8 @@
 package nn
 
 import (
+	"slices"
+
 	"github.com/argus-go/argus/internal/kernel/act"
 	"github.com/argus-go/argus/internal/kernel/pool"
 	"github.com/argus-go/argus/internal/kernel/vec"
@@ -206,7 +208,7 @@ func (c *planner) affine(name string, in value, s sink, scale, shift []float32) 
 
 func spread(v []float32, otherwise float32, n int) []float32 {
 	if len(v) == n {
-		return v
+		return slices.Clone(v)
 	}
 	out := make([]float32, n)
 	for i := range out {
