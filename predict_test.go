@@ -133,7 +133,7 @@ func TestEmbedIsTheBodysOutput(t *testing.T) {
 	require.NoError(t, s.runner.body.Run(ctx, 1, 1, x, want))
 	require.Equal(t, want, v)
 
-	headless, err := New(nn.Backbone{Model: tinyModel(), Weights: nn.Fixed(tinyWeights(t, 1)), Classes: tinyClasses}, []string{"a", "b"})
+	headless, err := New(nn.Backbone{Model: tinyModel(), Weights: nn.Fixed(tinyWeights(t, 0)), Classes: tinyClasses}, []string{"a", "b"})
 	require.NoError(t, err)
 	again, err := headless.Embed(ctx, img)
 	require.NoError(t, err)
@@ -141,7 +141,7 @@ func TestEmbedIsTheBodysOutput(t *testing.T) {
 }
 
 func TestWithoutAHeadPredictSaysToCallFit(t *testing.T) {
-	c, err := New(nn.Backbone{Model: tinyModel(), Weights: nn.Fixed(tinyWeights(t, 1)), Classes: tinyClasses}, []string{"a", "b"})
+	c, err := New(nn.Backbone{Model: tinyModel(), Weights: nn.Fixed(tinyWeights(t, 0)), Classes: tinyClasses}, []string{"a", "b"})
 	require.NoError(t, err)
 	_, err = c.Predict(context.Background(), scene(8, 8, 1))
 	require.ErrorIs(t, err, ErrNotFitted)

@@ -3,9 +3,11 @@ package argus
 import (
 	"context"
 	"errors"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -51,6 +53,15 @@ func tinyWeights(t testing.TB, seed uint64) nn.Weights {
 	m := tinyModel()
 	w, err := nn.Init(m.Whole(), m.Input.Shape(), seed)
 	require.NoError(t, err)
+	r := rand.New(rand.NewPCG(seed, 1))
+	for _, name := range slices.Sorted(maps.Keys(w)) {
+		if strings.HasSuffix(name, "kernel") {
+			continue
+		}
+		for i := range w[name].Data { // norms and biases that do something
+			w[name].Data[i] += r.Float32()/5 - .1
+		}
+	}
 	for i := range w["logits/kernel"].Data {
 		w["logits/kernel"].Data[i] *= 8
 	}
@@ -60,7 +71,7 @@ func tinyWeights(t testing.TB, seed uint64) nn.Weights {
 func tinyClassifier(t testing.TB) *Classifier {
 	t.Helper()
 	c, err := Pretrained(nn.Backbone{
-		Model: tinyModel(), Weights: nn.Fixed(tinyWeights(t, 1)), Classes: tinyClasses,
+		Model: tinyModel(), Weights: nn.Fixed(tinyWeights(t, 0)), Classes: tinyClasses,
 		Origin: nn.Origin{Source: "drawn", Licence: "CC0-1.0"},
 	})
 	require.NoError(t, err)
@@ -78,7 +89,7 @@ func noise(n int, seed uint64) []float32 {
 
 func tinyRunner(t testing.TB) *runner {
 	t.Helper()
-	r, err := newRunner(tinyModel(), tinyWeights(t, 1), 24, nil)
+	r, err := newRunner(tinyModel(), tinyWeights(t, 0), 24, nil)
 	require.NoError(t, err)
 	return r
 }
@@ -170,7 +181,7 @@ func TestACancelledRunEndsWithTheContextsError(t *testing.T) {
 }
 
 func TestRunnersRefuseWhatDoesNotFit(t *testing.T) {
-	m, w := tinyModel(), tinyWeights(t, 1)
+	m, w := tinyModel(), tinyWeights(t, 0)
 	_, err := newRunner(m, w, 7, nil)
 	require.ErrorContains(t, err, "pictures of 7 pixels, the network wants at least 8")
 	_, err = newRunner(m, w, 32, tinyRunner(t).body)
@@ -185,7 +196,7 @@ func TestRunnersRefuseWhatDoesNotFit(t *testing.T) {
 func TestARunnerSharesAPlanOfTheBody(t *testing.T) {
 	whole := tinyRunner(t)
 	m := tinyModel()
-	r, err := newRunner(m, tinyWeights(t, 1), 24, whole.body)
+	r, err := newRunner(m, tinyWeights(t, 0), 24, whole.body)
 	require.NoError(t, err)
 	require.Same(t, whole.body, r.body)
 }
