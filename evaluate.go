@@ -66,7 +66,7 @@ const worstShown = 20
 func (c *Classifier) Evaluate(ctx context.Context, data Dataset, hooks ...Hooks) (*Report, error) {
 	r, err := c.evaluate(ctx, data, hooks)
 	if err != nil {
-		return nil, fmt.Errorf("argus: evaluate: %w", err)
+		return nil, inside("evaluate", err)
 	}
 	return r, nil
 }

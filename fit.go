@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/argus-go/argus/nn"
@@ -161,10 +162,18 @@ func (c *Classifier) Fit(ctx context.Context, data Dataset, o FitOptions, hooks 
 	f := fit{c: c, hooks: hooks, start: time.Now()}
 	after, err := f.run(ctx, data, o)
 	if err != nil {
-		return nil, fmt.Errorf("argus: fit: %w", err)
+		return nil, inside("fit", err)
 	}
 	c.now.Store(after)
 	return after.info.History, nil
+}
+
+// inside says where an error comes from, unless it says so itself.
+func inside(what string, err error) error {
+	if strings.HasPrefix(err.Error(), "argus: ") {
+		return err
+	}
+	return fmt.Errorf("argus: %s: %w", what, err)
 }
 
 // A fit is one call of Fit.

@@ -117,7 +117,7 @@ func (t *trainer) validate(ctx context.Context) (float64, int, error) {
 		}
 	}
 	l := loss.CrossEntropy(nil, n, t.classes, logits, labels, weights, 0, nil) * float64(n) / total
-	if math.IsNaN(l) {
+	if math.IsNaN(l) || math.IsInf(l, 0) {
 		return 0, 0, fmt.Errorf("%w: the validation loss is %v at learning rate %v", ErrDiverged, l, t.rate)
 	}
 	return l, right, nil
