@@ -172,15 +172,21 @@ func TestEveryEpilogueEqualsItsDefinition(t *testing.T) {
 
 func TestAddMayBeCItself(t *testing.T) {
 	each(t, func(t *testing.T) {
-		const m, n, k = 30, 50, 20
-		r := random()
-		a, b, c, bias := guard.Ints(t, r, m*k), guard.Ints(t, r, k*n), guard.Ints(t, r, m*n), guard.Ints(t, r, n)
-		old := append([]float32(nil), c...)
-		Pack(b, k, n, n, false).Mul(nil, m, a, k, c, n, Epilogue{Bias: bias, Add: c})
-		for i := range c {
-			require.EqualValues(t, dot(false, false, i/n, i%n, k, a, k, b, n)+float64(bias[i%n])+float64(old[i]), c[i])
+		for _, k := range []int{20, depth + 3} { // the latter in two passes over C
+			addToItself(t, 30, 50, k)
 		}
 	})
+}
+
+func addToItself(t *testing.T, m, n, k int) {
+	t.Helper()
+	r := random()
+	a, b, c, bias := guard.Ints(t, r, m*k), guard.Ints(t, r, k*n), guard.Ints(t, r, m*n), guard.Ints(t, r, n)
+	old := append([]float32(nil), c...)
+	Pack(b, k, n, n, false).Mul(nil, m, a, k, c, n, Epilogue{Bias: bias, Add: c})
+	for i := range c {
+		require.EqualValues(t, dot(false, false, i/n, i%n, k, a, k, b, n)+float64(bias[i%n])+float64(old[i]), c[i])
+	}
 }
 
 func TestClampKeepsNaNAndBoundsInfinity(t *testing.T) {

@@ -91,7 +91,7 @@ func (j *product) task(w *panel, part, parts int) {
 	t.zeros, t.ldc, t.addLd = j.rows.zeros, j.ldc, j.ep.AddLd
 	t.segs, t.offStep = j.rows.Segs, j.rows.M
 	pass := max(1, j.rows.Seg)
-	if j.rows.plain {
+	if j.rows.plain && j.ep.Add == nil { // the first of several passes would overwrite an addend that is C
 		pass = min(pass, depth)
 	}
 	for k0 := 0; k0 == 0 || k0 < j.rows.Seg; k0 += pass {
