@@ -192,6 +192,25 @@ func collision() (a, b string) {
 	}
 }
 
+// Gorgonia's Reshape hands out the memory that it was given: what it reads must
+// stay although nobody reads it by name any more.
+func TestMemoryThatAForeignOpReadsStays(t *testing.T) {
+	in := hwc(4, 4, 3)
+	l := nn.Conv{Name: "c", Filters: 4, Kernel: [2]int{3, 3}}
+	w := randomWeights(t, l, in, 1)
+	g, b := graph(t, l, in, w, 1, nn.Options{})
+	flat := gorgonia.Must(gorgonia.Reshape(b.Output, tensor.Shape{1, 1, 1, 64}))
+	after, err := nn.Build(g, flat, nn.Seq{nn.Act{Kind: nn.Tanh}, nn.Act{Kind: nn.Tanh}, nn.Act{Kind: nn.Tanh}}, nil, nn.Options{})
+	require.NoError(t, err)
+	both := gorgonia.Must(gorgonia.Add(flat, after.Output))
+	m := machine(t, g)
+	m.Poison()
+	got := results(t, m, 1, both)[0]
+	want := infer(t, nn.Add{Branches: []nn.Layer{nn.Seq{}, nn.Seq{nn.Act{Kind: nn.Tanh}, nn.Act{Kind: nn.Tanh}, nn.Act{Kind: nn.Tanh}}}},
+		hwc(1, 1, 64), nil, 1, infer(t, l, in, w, 1, pictures(1, in)))
+	require.Equal(t, want, got)
+}
+
 func TestEqualOpsStayApart(t *testing.T) {
 	in := hwc(2, 2, 3)
 	g := gorgonia.NewGraph()
