@@ -17,31 +17,40 @@ import (
 func generator(args ...string) ([]byte, error) {
 	cmd := exec.Command("go", args...)
 	cmd.Dir = filepath.Join("..", "_asm")
-	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=readonly", "GOPROXY=off", "GOWORK=off", "GOOS=", "GOARCH=")
+	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=readonly", "GOPROXY=off", "GOWORK=off", "GOOS=", "GOARCH=", "GODEBUG=")
 	return cmd.CombinedOutput()
 }
 
-func TestTheAssemblyIsWhatItsGeneratorWrites(t *testing.T) {
-	if out, err := generator("list", "-deps", "./gemm"); err != nil {
+// All packages with generated assembly are checked here.
+func TestTheAssemblyIsWhatItsGeneratorsWrite(t *testing.T) {
+	if out, err := generator("list", "-deps", "./..."); err != nil {
 		if os.Getenv("CI") == "true" {
-			t.Fatalf("CI=true, and the generator cannot be built: %s", out)
+			t.Fatalf("CI=true, and the generators cannot be built: %s", out)
 		}
 		t.Skipf("the module cache lacks avo (cd internal/kernel/_asm && go mod download): %s", out)
 	}
-	dir := t.TempDir()
-	names := []string{"tile_amd64.s", "stubs_amd64.go"}
-	out, err := generator("run", "./gemm", "-out", filepath.Join(dir, names[0]), "-stubs", filepath.Join(dir, names[1]), "-pkg", "gemm")
-	require.NoError(t, err, "%s", out)
-	for _, name := range names {
-		fresh, err := os.ReadFile(filepath.Join(dir, name))
-		require.NoError(t, err)
-		have, err := os.ReadFile(name)
-		require.NoError(t, err)
-		// The first line holds the command.
-		_, fresh, _ = bytes.Cut(fresh, []byte("\n"))
-		_, have, _ = bytes.Cut(have, []byte("\n"))
-		if !bytes.Equal(fresh, have) {
-			t.Errorf("%s is stale: go generate ./internal/kernel/gemm", name)
+	for _, c := range []struct{ pkg, assembly, stubs string }{
+		{"act", "act_amd64.s", "act_stub_amd64.go"},
+		{"depthwise", "depthwise_amd64.s", "depthwise_stub_amd64.go"},
+		{"gemm", "tile_amd64.s", "stubs_amd64.go"},
+		{"pool", "pool_amd64.s", "pool_stub_amd64.go"},
+		{"vec", "vec_amd64.s", "vec_stub_amd64.go"},
+	} {
+		dir := t.TempDir()
+		out, err := generator("run", "./"+c.pkg, "-pkg", c.pkg, "-out", filepath.Join(dir, c.assembly), "-stubs", filepath.Join(dir, c.stubs))
+		require.NoError(t, err, "%s", out)
+		for _, name := range []string{c.assembly, c.stubs} {
+			if !bytes.Equal(code(t, filepath.Join(dir, name)), code(t, filepath.Join("..", c.pkg, name))) {
+				t.Errorf("%s/%s is stale: go generate ./internal/kernel/%s", c.pkg, name, c.pkg)
+			}
 		}
 	}
+}
+
+// code is a file without its first line, which holds the generator's command.
+func code(t *testing.T, path string) []byte {
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	_, b, _ = bytes.Cut(b, []byte("\n"))
+	return b
 }
