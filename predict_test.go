@@ -10,9 +10,11 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -272,6 +274,21 @@ func TestPretrainedLite0TellsThePhotographs(t *testing.T) {
 		require.Len(t, got, 1000)
 		require.Equal(t, want, got[0].Label, "%s: %v", file, got[:3])
 	}
+}
+
+func TestAnIdleClassifierHasNoGoroutines(t *testing.T) {
+	c, before := tinyClassifier(t), runtime.NumGoroutine()
+	for range 20 {
+		_, err := c.PredictBatch(context.Background(), scenes(19))
+		require.NoError(t, err)
+	}
+	for range 100 {
+		if runtime.NumGoroutine() <= before {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	require.LessOrEqual(t, runtime.NumGoroutine(), before)
 }
 
 func TestPredictAllocatesLittle(t *testing.T) {

@@ -146,12 +146,12 @@ func (r *runner) piece(ctx context.Context, w way, k, threads int, y []float32, 
 			return err
 		}
 	}
+	defer idle.give(m, max(2, cap(r.slots)/pieces[k]))
 	load(m.x)
 	if err := m.Run(ctx, threads); err != nil {
 		return err
 	}
 	copy(y, m.output())
-	idle.give(m, max(2, cap(r.slots)/pieces[k]))
 	return nil
 }
 

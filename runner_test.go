@@ -180,6 +180,24 @@ func TestACancelledRunEndsWithTheContextsError(t *testing.T) {
 	}
 }
 
+func TestAMachineWorksOnAfterACancelledRun(t *testing.T) {
+	r := tinyRunner(t)
+	x := noise(r.body.In.Size(), 1)
+	want, err := r.features(context.Background(), 0, 1, x)
+	require.NoError(t, err)
+	kept := r.idle[bodyWay][len(pieces)-1].machines
+	require.Len(t, kept, 1)
+	for range 3 {
+		ctx, cancel := context.WithCancel(context.Background())
+		err = r.run(ctx, bodyWay, 0, 1, make([]float32, len(want)), func(int, []float32) { cancel() })
+		require.ErrorIs(t, err, context.Canceled)
+		got, err := r.features(context.Background(), 0, 1, x)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		require.Equal(t, kept, r.idle[bodyWay][len(pieces)-1].machines, "the same machine")
+	}
+}
+
 func TestRunnersRefuseWhatDoesNotFit(t *testing.T) {
 	m, w := tinyModel(), tinyWeights(t, 0)
 	_, err := newRunner(m, w, 7, nil)
