@@ -213,6 +213,9 @@ func convShape(l Conv, in Shape) (Shape, error) {
 	if err != nil {
 		return in, fmt.Errorf("nn: %s: kernel %d×%d/%d on %v: %w", l.Name, l.Kernel[0], l.Kernel[1], max(1, l.Stride), in, err)
 	}
+	if !fits(l.Kernel[0], l.Kernel[1], h.out, w.out) { // plans keep a table of where each tap looks
+		return in, fmt.Errorf("nn: %s: a kernel of %d×%d over %d×%d pixels, the most is %d together", l.Name, l.Kernel[0], l.Kernel[1], h.out, w.out, maxSize)
+	}
 	c := l.Filters
 	if l.Kind == Depthwise {
 		c = in.C

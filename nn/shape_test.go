@@ -100,7 +100,6 @@ func TestPaddingSaysHowLargeTheOutputIs(t *testing.T) {
 // What is wrong with each layer, on an input of 8×8×4.
 func TestLayersThatMakeNoSenseAreErrors(t *testing.T) {
 	one := [2]int{1, 1}
-	huge := [2]int{1 << 14, 1 << 14}
 	for text, l := range map[string]nn.Layer{
 		"is nil":                       nil,
 		`in "a" is nil`:                nn.Block{Name: "a", Body: nil},
@@ -134,7 +133,8 @@ func TestLayersThatMakeNoSenseAreErrors(t *testing.T) {
 		"must be at most":              nn.Pool{Window: 3, Stride: math.MaxInt},
 		"window 9223372036854775807":   nn.Pool{Window: math.MaxInt},
 		"window 0":                     nn.Pool{},
-		"conv1/kernel: [16384 16384 4": nn.Conv{Kernel: huge, Filters: 1 << 14},
+		"conv1/kernel: [2048 2048 4 1": nn.Conv{Kernel: [2]int{1 << 11, 1 << 11}, Filters: 1 << 14},
+		"4096×4096 over 8×8 pixels":    nn.Conv{Kernel: [2]int{1 << 12, 1 << 12}, Filters: 1},
 		"conv1: 8×8×8388608":           nn.Conv{Kernel: one, Filters: 1 << 23},
 		"dense1/kernel: [256 4194304]": nn.Dense{Units: 1 << 22},
 		"dense1: 0 units":              nn.Dense{},

@@ -1,8 +1,8 @@
 package nn
 
 // simplify prepares a resolved layer for inference: dropout and block names are
-// gone, sequences are flat, and a norm or activation that follows a layer that
-// can take it in is taken in.
+// gone, sequences are flat, and an activation that follows a layer that can take
+// it in is taken in.
 func simplify(l Layer) Layer {
 	switch l := l.(type) {
 	case Seq:
