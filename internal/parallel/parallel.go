@@ -13,7 +13,8 @@ import (
 // it: Do is neither called concurrently nor from within a task. A nil Crew is
 // its caller alone.
 type Crew struct {
-	threads int // with the caller
+	threads int   // with the caller
+	budget  int64 // helpers that all crews together may have
 	helpers int
 	job     atomic.Pointer[job] // the newest
 	asleep  atomic.Int32        // helpers to whom a token of wake is owed before they go on
@@ -27,26 +28,24 @@ var hired atomic.Int64
 // Begin starts a crew of at most the given number of threads, its caller
 // included; 0 means GOMAXPROCS. It must be ended.
 func Begin(threads int) *Crew {
-	limit := runtime.GOMAXPROCS(0)
+	cores := runtime.GOMAXPROCS(0)
+	c := &Crew{threads: cores, budget: int64(cores - 1)}
 	if threads > 0 {
-		limit = min(limit, threads)
+		c.threads = min(cores, threads)
 	}
-	c := &Crew{threads: limit}
-	if limit > 1 {
-		c.wake = make(chan struct{}, limit-1)
+	if c.threads > 1 {
+		c.wake = make(chan struct{}, c.threads-1)
 		c.job.Store(new(job))
 		c.hire()
 	}
 	return c
 }
 
-// hire starts the helpers that c still lacks, as far as the process's budget
-// of GOMAXPROCS-1 goes.
+// hire starts the helpers that c still lacks, as far as the budget goes.
 func (c *Crew) hire() {
-	budget := int64(runtime.GOMAXPROCS(0) - 1)
 	for c.helpers < c.threads-1 {
 		now := hired.Load()
-		if now >= budget {
+		if now >= c.budget {
 			return
 		}
 		if hired.CompareAndSwap(now, now+1) {

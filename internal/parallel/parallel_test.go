@@ -2,12 +2,14 @@ package parallel
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -165,6 +167,54 @@ func TestManyCrewsAtOnceDoTheirOwnWork(t *testing.T) {
 	for g, s := range sums {
 		require.EqualValues(t, 50*(45+10*g), s)
 	}
+}
+
+// Crews begin, work, panic, doze off and end at random; the race detector sees
+// whether tasks and what follows them are handed over.
+func TestCrewsHandOverWhateverHappens(t *testing.T) {
+	for _, cores := range []int{1, 2, 4, 8} {
+		procs(t, cores)
+		var wg sync.WaitGroup
+		for g := range uint64(12) {
+			wg.Go(func() {
+				r := rand.New(rand.NewPCG(g, uint64(cores)))
+				for range 20 {
+					c := Begin(r.IntN(6))
+					for range r.IntN(30) {
+						doSomething(t, c, r)
+						time.Sleep(time.Duration(r.IntN(12)/10) * spin) // a helper may be just about to sleep
+					}
+					c.End()
+				}
+			})
+		}
+		wg.Wait()
+		require.EqualValues(t, 0, hired.Load())
+	}
+}
+
+// doSomething is a Do in which now and then a task panics.
+func doSomething(t *testing.T, c *Crew, r *rand.Rand) {
+	count, bad := make([]int, r.IntN(40)), r.IntN(400)
+	defer func() {
+		if v := recover(); v != nil {
+			assert.Equal(t, bad, v)
+			return
+		}
+		for i, n := range count {
+			assert.Equal(t, 1, n, "task %d of %d", i, len(count))
+		}
+	}()
+	c.Do(len(count), func(i int) {
+		count[i]++
+		if i == bad {
+			panic(bad)
+		}
+		if i%7 == 0 {
+			runtime.Gosched()
+		}
+	})
+	assert.GreaterOrEqual(t, bad, len(count), "the panic was lost")
 }
 
 // BenchmarkDo is the price of handing over: tasks do nothing.
