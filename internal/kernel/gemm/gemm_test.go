@@ -357,6 +357,8 @@ func TestASteadyProductMakesLittleGarbage(t *testing.T) {
 func TestACallersMistakesPanic(t *testing.T) {
 	p := Pack(make([]float32, 6), 2, 3, 3, false)
 	v := make([]float32, 100)
+	broken := NewRows(3, 1, 2, make([]int32, 3))
+	broken.Line = 2
 	for name, f := range map[string]func(){
 		"short B":             func() { Pack(v[:5], 2, 3, 3, false) },
 		"short A":             func() { p.Mul(nil, 4, v[:7], 2, v, 3, Epilogue{}) },
@@ -364,6 +366,7 @@ func TestACallersMistakesPanic(t *testing.T) {
 		"short bias":          func() { p.Mul(nil, 4, v, 2, v, 3, Epilogue{Bias: v[:2]}) },
 		"short addend":        func() { p.Mul(nil, 4, v, 2, v, 3, Epilogue{Add: v[:11]}) },
 		"bias and accumulate": func() { p.Mul(nil, 4, v, 2, v, 3, Epilogue{Bias: v, Accumulate: true}) },
+		"broken lines":        func() { p.MulRows(nil, broken, 1, v, 9, v, 9, 3, Epilogue{}) },
 		"other K":             func() { p.MulRows(nil, NewRows(1, 1, 3, make([]int32, 1)), 1, v, 9, v, 9, 3, Epilogue{}) },
 	} {
 		require.Panics(t, f, name)

@@ -67,6 +67,9 @@ func (j *product) check() {
 	if r.Line > 0 {
 		j.line, j.lineStep = r.Line, r.LineStep
 	}
+	if r.M%j.line != 0 {
+		panic(fmt.Sprintf("gemm: %d rows in lines of %d", r.M, j.line))
+	}
 	if need := j.at(j.n-1, r.M-1) + j.p.n; len(j.c) < need {
 		panic(fmt.Sprintf("gemm: C has %d elements, %d×%d rows need %d", len(j.c), j.n, r.M, need))
 	}
