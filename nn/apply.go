@@ -1,7 +1,6 @@
 package nn
 
 import (
-	"context"
 	"fmt"
 
 	"gorgonia.org/gorgonia"
@@ -18,23 +17,17 @@ func (p *Plan) Apply(x *gorgonia.Node) (*gorgonia.Node, error) {
 		return nil, fmt.Errorf("nn: plan: input %s is %v of shape %v, must be float32 of shape [N,%d,%d,%d]", x.Name(), x.Dtype(), s, p.In.H, p.In.W, p.In.C)
 	}
 	n := s[0]
-	e := &env{}
-	m := &maker{env: e}
+	m := &maker{env: newEnv()}
 	f := &frame{}
-	return m.node(op{
+	var y *gorgonia.Node
+	y = m.node(op{
 		name:  "plan",
 		shape: []int{n, p.Out.H, p.Out.W, p.Out.C},
 		run: func(crew *parallel.Crew, in [][]float32, out []float32) {
 			f.crew = crew
 			// Cancelling is the only way to fail here, and the op looks for it.
-			_ = p.run(e.context(), f, n, in[0], out)
+			_ = p.run(of(y).env.ctx, f, n, in[0], out)
 		},
-	}, x), m.err
-}
-
-func (e *env) context() context.Context {
-	if e.ctx == nil {
-		return context.Background()
-	}
-	return e.ctx
+	}, x)
+	return y, m.err
 }

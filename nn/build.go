@@ -56,7 +56,7 @@ func Build(g *gorgonia.ExprGraph, x *gorgonia.Node, l Layer, w Weights, o Option
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{maker: maker{env: &env{}}, g: g, weights: w, options: o, input: x,
+	b := &builder{maker: maker{env: newEnv()}, g: g, weights: w, options: o, input: x,
 		graph: &Graph{Taps: map[string]*gorgonia.Node{}}}
 	b.graph.Output = b.layer(l, x)
 	return b.graph, b.err

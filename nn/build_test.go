@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
 
 	"github.com/argus-go/argus/nn"
 )
@@ -207,4 +208,25 @@ func TestAnInputOfAnotherBatchSizeIsAnError(t *testing.T) {
 	m := machine(t, g, b.Output)
 	require.ErrorContains(t, m.Run(context.Background(), 1), "No value bound to node x")
 	require.Error(t, gorgonia.Let(x, variable(gorgonia.NewGraph(), "y", make([]float32, 12), 1, 2, 2, 3).Value()))
+}
+
+// Gorgonia's Transpose may leave rows apart in memory.
+func TestInputsOfAnyLayoutAreReadRowByRow(t *testing.T) {
+	l, in := nn.Conv{Filters: 2, Kernel: [2]int{3, 1}}, hwc(3, 4, 2)
+	w := randomWeights(t, l, in, 1)
+	x := pictures(1, in)
+	turned := make([]float32, len(x)) // [1,W,H,C]
+	for h := range in.H {
+		for v := range in.W {
+			copy(turned[(v*in.H+h)*in.C:][:in.C], x[(h*in.W+v)*in.C:])
+		}
+	}
+	view := tensor.New(tensor.WithShape(1, in.W, in.H, in.C), tensor.WithBacking(turned))
+	require.NoError(t, view.T(0, 2, 1, 3))
+	g := gorgonia.NewGraph()
+	node := gorgonia.NewTensor(g, tensor.Float32, 4, gorgonia.WithName("x"), gorgonia.WithShape(1, in.H, in.W, in.C))
+	require.NoError(t, gorgonia.Let(node, view))
+	b, err := nn.Build(g, node, l, w, nn.Options{})
+	require.NoError(t, err)
+	require.Equal(t, infer(t, l, in, w, 1, x), results(t, machine(t, g), 1, b.Output)[0])
 }

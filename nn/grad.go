@@ -21,7 +21,7 @@ func Grad(cost *gorgonia.Node, wrt ...*gorgonia.Node) (gorgonia.Nodes, error) {
 	if err != nil {
 		return nil, fmt.Errorf("nn: gradient: %w", err)
 	}
-	r := &reverse{maker: maker{env: &env{}}, active: leading(g, sorted, wrt), terms: map[*gorgonia.Node]gorgonia.Nodes{}}
+	r := &reverse{maker: maker{env: newEnv()}, active: leading(g, sorted, wrt), terms: map[*gorgonia.Node]gorgonia.Nodes{}}
 	for _, n := range wrt {
 		if n.Graph() != g {
 			return nil, fmt.Errorf("nn: gradient: %s is not in the graph of the cost %s", n.Name(), cost.Name())

@@ -32,7 +32,7 @@ func CrossEntropy(logits, labels, weights *gorgonia.Node, smoothing float32) (*g
 	if !(smoothing >= 0 && smoothing < 1) {
 		return nil, fmt.Errorf("nn: cross-entropy: smoothing is %v, must be in [0, 1)", smoothing)
 	}
-	m := &maker{env: &env{}}
+	m := &maker{env: newEnv()}
 	c := crossEntropy{n, classes, smoothing, weights != nil}
 	return m.node(op{name: "crossentropy", run: c.forward, check: c.check, grad: c.gradient, wrt: func(i int) bool { return i == 0 }}, in...), m.err
 }

@@ -36,7 +36,7 @@ func NewMachine(g *gorgonia.ExprGraph, keep ...*gorgonia.Node) (*Machine, error)
 	if err != nil {
 		return nil, fmt.Errorf("nn: machine: %w", err)
 	}
-	m := &Machine{env: &env{}, tape: gorgonia.NewTapeMachine(g, gorgonia.WithPrecompiled(prog, registers))}
+	m := &Machine{env: newEnv(), tape: gorgonia.NewTapeMachine(g, gorgonia.WithPrecompiled(prog, registers))}
 	m.place(g, order, keep)
 	return m, nil
 }
@@ -115,7 +115,7 @@ func (m *Machine) Run(ctx context.Context, threads int) error {
 	m.env.ctx, m.env.crew = ctx, parallel.Begin(threads)
 	defer func() {
 		m.env.crew.End()
-		m.env.ctx, m.env.crew = nil, nil
+		m.env.ctx, m.env.crew = context.Background(), nil
 	}()
 	defer m.tape.Reset()
 	if err := m.tape.RunAll(); err != nil {

@@ -63,12 +63,7 @@ func (e *env) taken(g *gorgonia.ExprGraph, h uint32) bool {
 	return e.hashes[h]
 }
 
-func (e *env) err() error {
-	if e.ctx == nil {
-		return nil
-	}
-	return e.ctx.Err()
-}
+func newEnv() *env { return &env{ctx: context.Background()} }
 
 // size is the number of values of the output.
 func (o *op) size() int {
@@ -90,7 +85,7 @@ func (o *op) use(out []float32) {
 
 // Do runs the kernel.
 func (o *op) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
-	if err := o.env.err(); err != nil {
+	if err := o.env.ctx.Err(); err != nil {
 		return nil, err
 	}
 	in := make([][]float32, len(values))
@@ -120,9 +115,9 @@ func (o *op) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
 		}
 	}
 	if len(o.shape) == 0 {
-		return gorgonia.NewF32(o.out[0]), o.env.err()
+		return gorgonia.NewF32(o.out[0]), o.env.ctx.Err()
 	}
-	return o.value, o.env.err()
+	return o.value, o.env.ctx.Err()
 }
 
 // floats is the memory of v, of size values, rows one after the other.

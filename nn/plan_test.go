@@ -274,3 +274,12 @@ func TestAPlanIsANodeOfAGraph(t *testing.T) {
 	_, err = freeze(t, body, in, w).Apply(variable(g, "small", make([]float32, 3), 1, 1, 1, 3))
 	require.ErrorContains(t, err, "small is float32 of shape (1, 1, 1, 3), must be float32 of shape [N,32,32,3]")
 }
+
+func TestCancellingReachesIntoAPlan(t *testing.T) {
+	l, in, w := tinyB0(t)
+	g := gorgonia.NewGraph()
+	_, err := freeze(t, l, in, w).Apply(input(g, pictures(1, in), 1, in))
+	require.NoError(t, err)
+	// The machine and the op look three times, the plan before every step.
+	require.ErrorIs(t, machine(t, g).Run(&countdown{Context: context.Background(), left: 5}, 1), context.Canceled)
+}
