@@ -6,10 +6,14 @@ KERNELS := ./internal/kernel/...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 20s
 
-.PHONY: test race fuzz bench generate lint cross arm64 ci rename
+.PHONY: test golden race fuzz bench generate lint cross arm64 ci rename
 
 test:
 	go test ./...
+
+# Every network of internal/golden at every size; make test runs one of each kind.
+golden:
+	ARGUS_GOLDEN=all go test -count=1 -v ./internal/golden
 
 # -race does not see assembly, so the portable code runs under it, too. Needs a C compiler.
 race:

@@ -59,7 +59,7 @@ func block(n int, layers ...nn.Layer) nn.Block {
 func halve(filters int, layers ...nn.Layer) nn.Add {
 	shortcut := nn.Conv{Name: "shortcut", Filters: filters, Kernel: [2]int{1, 1}, Stride: 2, Norm: norm}
 	pool := nn.Pool{Kind: nn.Max, Window: 3, Stride: 2, Pad: nn.Same}
-	return nn.Add{Branches: []nn.Layer{shortcut, nn.Seq(append(layers, pool))}}
+	return nn.Add{Branches: []nn.Layer{nn.Seq(append(layers, pool)), shortcut}} // as Keras adds, which orders its weights
 }
 
 // sep is a separable 3×3 convolution with batch norm.

@@ -1,0 +1,203 @@
+package golden
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"github.com/argus-go/argus/efficientnet"
+	"github.com/argus-go/argus/inception"
+	"github.com/argus-go/argus/nn"
+	"github.com/argus-go/argus/resnet"
+	"github.com/argus-go/argus/xception"
+)
+
+// tolerance is relative to the root mean square of a layer's output.
+const tolerance = 1e-4
+
+// quick are the goldens that run without ARGUS_GOLDEN=all: one of each kind.
+var quick = []string{"inception-v3_97x110", "xception_97x110", "resnet50_97x110", "efficientnet-b0_97x110", "efficientnet-v2-b0_97x110"}
+
+// goldens calls f for the files to test.
+func goldens(t *testing.T, f func(t *testing.T, g Golden, m nn.Model)) {
+	paths, err := filepath.Glob("testdata/*.npz")
+	require.NoError(t, err)
+	ran := 0
+	for _, path := range paths {
+		name := strings.TrimSuffix(filepath.Base(path), ".npz")
+		if os.Getenv("ARGUS_GOLDEN") != "all" && !slices.Contains(quick, name) {
+			continue
+		}
+		ran++
+		t.Run(name, func(t *testing.T) {
+			g, err := Load(path)
+			require.NoError(t, err)
+			f(t, g, model(t, g.Network))
+		})
+	}
+	require.GreaterOrEqual(t, ran, len(quick))
+}
+
+func model(t *testing.T, name string) nn.Model {
+	for _, m := range []nn.Model{
+		inception.V3(1000), inception.ResNetV2(1000), xception.New(1000),
+		resnet.ResNet50(1000), resnet.ResNet101(1000), resnet.ResNet152(1000),
+	} {
+		if m.Name == name {
+			return m
+		}
+	}
+	m, err := efficientnet.New(strings.TrimPrefix(name, "efficientnet-"), 1000)
+	require.NoError(t, err)
+	return m
+}
+
+// worst collects relative differences.
+type worst struct {
+	difference float64
+	where      string
+}
+
+func (w *worst) see(difference float64, where string) {
+	if !(difference <= w.difference) {
+		w.difference, w.where = difference, where
+	}
+}
+
+func (w *worst) require(t *testing.T, what string) {
+	t.Helper()
+	t.Logf("%s: %.1e at %s", what, w.difference, w.where)
+	require.Positive(t, w.difference, "nothing was compared")
+	require.LessOrEqual(t, w.difference, tolerance, "%s: %s", what, w.where)
+}
+
+// stat is that of one picture's output.
+func stat(y []float32) (s Stat) {
+	sum, square := 0.0, 0.0
+	for _, v := range y {
+		sum += float64(v)
+	}
+	mean := sum / float64(len(y))
+	for _, v := range y {
+		square += (float64(v) - mean) * (float64(v) - mean)
+	}
+	s[0], s[1] = float32(mean), float32(math.Sqrt(square/float64(len(y))))
+	for j := range 8 {
+		s[2+j] = y[(2*j+1)*len(y)/16]
+	}
+	return s
+}
+
+// compare holds the output y of n pictures against tap i.
+func (g *Golden) compare(w *worst, i, n int, y []float32) {
+	size := len(y) / n
+	for picture := range n {
+		want, got := g.Stat(i, picture), stat(y[picture*size:][:size])
+		rms := math.Hypot(float64(want[0]), float64(want[1]))
+		for j := range want {
+			d := math.Abs(float64(want[j]) - float64(got[j]))
+			w.see(d/rms, fmt.Sprintf("%s, picture %d of %d, number %d: %v, Keras has %v", g.Taps[i], picture, n, j, got[j], want[j]))
+		}
+	}
+}
+
+// compareTop holds the probabilities of n pictures against Keras', relative to
+// each, for most of them are small.
+func (g *Golden) compareTop(w *worst, n int, y []float32) {
+	size := len(y) / n
+	for picture := range n {
+		for j := range TopSize {
+			got, want := y[picture*size+j], g.Top[picture*TopSize+j]
+			w.see(math.Abs(float64(got/want)-1), fmt.Sprintf("probability %d, picture %d of %d: %v, Keras has %v", j, picture, n, got, want))
+		}
+	}
+}
+
+// batches are the sizes of batches that are run.
+func (g *Golden) batches() []int { return slices.Compact([]int{1, g.N}) }
+
+func TestGraphsEqualKerasLayerByLayer(t *testing.T) {
+	goldens(t, func(t *testing.T, g Golden, m nn.Model) {
+		in := nn.Shape{H: g.H, W: g.W, C: 3}
+		weights, err := Weights(m.Whole(), in, g.Exponents)
+		require.NoError(t, err)
+		l, weights, blocks := tapped(t, m.Whole(), in, weights)
+		require.Len(t, blocks, len(g.Taps))
+		for _, n := range g.batches() {
+			graph := gorgonia.NewGraph()
+			x := gorgonia.NewTensor(graph, tensor.Float32, 4, gorgonia.WithName("x"), gorgonia.WithShape(n, in.H, in.W, in.C),
+				gorgonia.WithValue(tensor.New(tensor.WithShape(n, in.H, in.W, in.C), tensor.WithBacking(Pictures(m.Input, n, in.H, in.W)))))
+			b, err := nn.Build(graph, x, l, weights, nn.Options{})
+			require.NoError(t, err)
+			keep := gorgonia.Nodes{b.Output}
+			for _, block := range blocks {
+				keep = append(keep, b.Taps[block])
+			}
+			machine, err := nn.NewMachine(graph, keep...)
+			require.NoError(t, err)
+			defer machine.Close()
+			require.NoError(t, machine.Run(context.Background(), 0))
+			var layers, top worst
+			for i := range g.Taps {
+				g.compare(&layers, i, n, keep[1+i].Value().Data().([]float32))
+			}
+			g.compareTop(&top, n, b.Output.Value().Data().([]float32))
+			layers.require(t, fmt.Sprintf("batch of %d, %d layers", n, len(blocks)))
+			top.require(t, fmt.Sprintf("batch of %d, top", n))
+		}
+	})
+}
+
+// A plan has no taps, so every part of the network is a plan of its own here, its
+// input what the part before gave; and one more is the whole.
+func TestPlansEqualKerasBlockByBlock(t *testing.T) {
+	goldens(t, func(t *testing.T, g Golden, m nn.Model) {
+		in := nn.Shape{H: g.H, W: g.W, C: 3}
+		weights, err := Weights(m.Whole(), in, g.Exponents)
+		require.NoError(t, err)
+		whole, err := nn.Freeze(m.Whole(), in, weights)
+		require.NoError(t, err)
+		parts, ends := parts(t, m.Body, in, weights)
+		for _, n := range g.batches() {
+			var blocks, top worst
+			x := Pictures(m.Input, n, in.H, in.W)
+			g.compareTop(&top, n, run(t, whole, n, x))
+			for i, p := range parts {
+				x = run(t, p, n, x)
+				g.compare(&blocks, ends[i], n, x)
+			}
+			blocks.require(t, fmt.Sprintf("batch of %d, %d blocks", n, len(parts)))
+			top.require(t, fmt.Sprintf("batch of %d, top", n))
+		}
+	})
+}
+
+func run(t *testing.T, p *nn.Plan, n int, x []float32) []float32 {
+	y := make([]float32, n*p.Out.Size())
+	require.NoError(t, p.Run(context.Background(), 0, n, x, y))
+	return y
+}
+
+// parts plans each layer of body's sequence, and says which tap is its output.
+func parts(t *testing.T, body nn.Layer, in nn.Shape, w nn.Weights) (plans []*nn.Plan, ends []int) {
+	order := taps(t, body, in) // as in the whole: the top has none
+	count := 0
+	for _, l := range body.(nn.Seq) {
+		p, err := nn.Freeze(l, in, w)
+		require.NoError(t, err)
+		count += len(taps(t, l, in))
+		plans, ends = append(plans, p), append(ends, slices.Index(order, count-1))
+		in = p.Out
+	}
+	require.NotContains(t, ends, -1)
+	return plans, ends
+}
