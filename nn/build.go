@@ -188,16 +188,14 @@ func (b *builder) layer(l Layer, x *gorgonia.Node) *gorgonia.Node {
 }
 
 func (b *builder) conv(l Conv, x *gorgonia.Node) *gorgonia.Node {
-	cout := l.Filters
 	switch l.Kind {
 	case Full:
 		x = b.full(l, l.Name, x)
 	case Depthwise:
-		cout = shapeOf(x).C
 		x = b.maker.depthwise(l.Name, depthwiseGeometry(l, shapeOf(x)), x, b.param(l.Name+"/kernel"), b.paramIf(l.Bias, l.Name+"/bias"))
 	case Separable:
 		x = b.maker.depthwise(l.Name+"/depthwise", depthwiseGeometry(l, shapeOf(x)), x, b.param(l.Name+"/depthwise/kernel"), nil)
-		point := Conv{Name: l.Name, Filters: cout, Kernel: [2]int{1, 1}, Bias: l.Bias}
+		point := Conv{Name: l.Name, Filters: l.Filters, Kernel: [2]int{1, 1}, Bias: l.Bias}
 		x = b.full(point, l.Name+"/pointwise", x)
 	}
 	if l.Norm != (BatchNorm{}) {

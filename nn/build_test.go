@@ -199,6 +199,18 @@ func TestBuildSaysWhatDoesNotFit(t *testing.T) {
 	require.ErrorContains(t, err, "already has a variable d/kernel")
 }
 
+func TestEveryLayerRefusesAGraphWithOtherWeights(t *testing.T) {
+	for name, c := range gradCases {
+		b := newBench(t, c)
+		_, err := nn.Build(b.g, b.x, c.layer, b.weights.Clone(), c.options)
+		if len(b.graph.Params) > 0 {
+			require.ErrorContains(t, err, "with other values", name)
+		} else {
+			require.NoError(t, err, name)
+		}
+	}
+}
+
 func TestAnInputOfAnotherBatchSizeIsAnError(t *testing.T) {
 	l, in := nn.Conv{Filters: 2, Kernel: [2]int{1, 1}}, hwc(2, 2, 3)
 	g := gorgonia.NewGraph()
