@@ -3,9 +3,9 @@ package conv
 import (
 	"fmt"
 	"math"
+	"runtime"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/argus-go/argus/internal/kernel/gemm"
 	"github.com/argus-go/argus/internal/parallel"
@@ -52,7 +52,8 @@ func median(v []float64) float64 {
 
 // BenchmarkNetwork runs every layer of the networks in turn on one core, and
 // reports the geometric mean of the layers' shares of the peak, and the speed
-// of all together; each by the medians over the rounds.
+// of all together; each by the medians over the rounds, in time on the
+// processor where the system tells it.
 func BenchmarkNetwork(b *testing.B) {
 	for _, name := range gemm.Implementations() {
 		for _, net := range networks {
@@ -69,6 +70,8 @@ func BenchmarkNetwork(b *testing.B) {
 }
 
 func benchNetwork(b *testing.B, layers []layer, pass string, n int) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	var works []work
 	for _, l := range layers {
 		if l.h > 1 { // squeeze-excite multiplies a row by a small matrix
@@ -81,9 +84,9 @@ func benchNetwork(b *testing.B, layers []layer, pass string, n int) {
 	var peaks []float64
 	for b.Loop() {
 		for i, w := range works {
-			start := time.Now()
+			start := threadTime()
 			w.run()
-			seconds[i] = append(seconds[i], time.Since(start).Seconds())
+			seconds[i] = append(seconds[i], (threadTime() - start).Seconds())
 			peaks = append(peaks, gemm.Peak())
 		}
 	}

@@ -112,12 +112,17 @@ func TestProductsInPiecesOfKAndNEqualTheirDefinition(t *testing.T) {
 			checkC(t, c, m, n, n, define)
 			Mul(nil, true, false, m, n, k, a, m, b, n, c.V, n, false)
 			checkC(t, c, m, n, n, func(i, j int) float64 { return dot(true, false, i, j, k, a, m, b, n) })
-			ep := Epilogue{Bias: b[:n], Add: a[:m], AddLd: 0, Lo: -90, Hi: 100}
-			ep.Add = guard.Ints(t, r, m*n)
-			Pack(b, k, n, n, false).Mul(nil, m, a, k, c.V, n, ep)
-			checkC(t, c, m, n, n, func(i, j int) float64 {
-				return min(100, max(-90, define(i, j)+float64(ep.Bias[j])+float64(ep.Add[i*n+j])))
-			})
+			add := guard.Ints(t, r, m*n)
+			for _, ep := range []Epilogue{{Bias: b[:n], Lo: -90, Hi: 100}, {Bias: b[:n], Add: add, Lo: -90, Hi: 100}} {
+				Pack(b, k, n, n, false).Mul(nil, m, a, k, c.V, n, ep)
+				checkC(t, c, m, n, n, func(i, j int) float64 {
+					v := define(i, j) + float64(ep.Bias[j])
+					if ep.Add != nil {
+						v += float64(add[i*n+j])
+					}
+					return min(100, max(-90, v))
+				})
+			}
 		}
 	})
 }

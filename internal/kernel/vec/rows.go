@@ -100,7 +100,7 @@ func ReduceRows(crew *parallel.Crew, rows, c, terms int, f func(lo, hi int, acc 
 		acc := make([]float32, width)
 		for lo := i * span; lo < min(rows, (i+1)*span); lo += block {
 			clear(acc)
-			f(lo, min(rows, lo+block, (i+1)*span), acc)
+			f(lo, min(rows, lo+block), acc)
 			for j, v := range acc {
 				part[j] += float64(v)
 			}
