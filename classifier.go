@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sync"
 	"sync/atomic"
+	"unicode/utf8"
 
 	"github.com/argus-go/argus/nn"
 )
@@ -21,7 +21,7 @@ type Classifier struct {
 
 	classes  []string
 	backbone nn.Backbone
-	fitting  sync.Mutex               // one Fit, or loading of weights, at a time
+	fitting  turn                     // one Fit, or loading of weights, at a time
 	now      atomic.Pointer[snapshot] // nil until weights are loaded
 }
 
@@ -72,12 +72,12 @@ func newClassifier(backbone nn.Backbone, classes []string) (*Classifier, error) 
 	}
 	seen := map[string]bool{}
 	for _, c := range classes {
-		if c == "" || seen[c] {
-			return nil, fmt.Errorf("argus: class %q is empty or named twice", c)
+		if c == "" || seen[c] || !utf8.ValidString(c) {
+			return nil, fmt.Errorf("argus: class %q is empty, named twice or not UTF-8", c)
 		}
 		seen[c] = true
 	}
-	return &Classifier{classes: slices.Clone(classes), backbone: backbone}, nil
+	return &Classifier{classes: slices.Clone(classes), backbone: backbone, fitting: make(turn, 1)}, nil
 }
 
 // Classes returns the class names in the order of the network's outputs.
@@ -89,10 +89,26 @@ func (c *Classifier) snapshot(ctx context.Context) (*snapshot, error) {
 	if s := c.now.Load(); s != nil {
 		return s, nil
 	}
-	c.fitting.Lock()
-	defer c.fitting.Unlock()
+	if err := c.fitting.take(ctx); err != nil {
+		return nil, err
+	}
+	defer c.fitting.give()
 	return c.load(ctx, nil)
 }
+
+// A turn is a lock that one can stop waiting for.
+type turn chan struct{}
+
+func (t turn) take(ctx context.Context) error {
+	select {
+	case t <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (t turn) give() { <-t }
 
 // load is snapshot for who holds c.fitting.
 func (c *Classifier) load(ctx context.Context, progress func(done, total int64)) (*snapshot, error) {

@@ -157,8 +157,10 @@ func (o FitOptions) check(classes int) error {
 // as before. The same pictures, network and options give the same bits on the
 // same machine, whatever the number of cores.
 func (c *Classifier) Fit(ctx context.Context, data Dataset, o FitOptions, hooks ...Hooks) (*History, error) {
-	c.fitting.Lock()
-	defer c.fitting.Unlock()
+	if err := c.fitting.take(ctx); err != nil {
+		return nil, fmt.Errorf("argus: fit: %w", err)
+	}
+	defer c.fitting.give()
 	f := fit{c: c, hooks: hooks, start: time.Now()}
 	after, err := f.run(ctx, data, o)
 	if err != nil {
