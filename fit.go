@@ -53,7 +53,7 @@ type FitOptions struct {
 
 	// CacheDir, if set, is a folder where features are kept from one Fit or
 	// Evaluate of this classifier to the next, CacheBytes at most (default
-	// 1 GB). It is no part of the model.
+	// 1 GiB). It is no part of the model.
 	CacheDir   string `json:"-"`
 	CacheBytes int64  `json:"-"`
 }
@@ -96,7 +96,6 @@ func (o FitOptions) completed(classes int) (FitOptions, error) {
 		f.LearningRate = cmp.Or(f.LearningRate, o.LearningRate/10)
 		f.MaxBytes = cmp.Or(f.MaxBytes, 2e9)
 	}
-	o.CacheBytes = cmp.Or(o.CacheBytes, 1e9)
 	return o, o.check(classes)
 }
 

@@ -62,7 +62,7 @@ func (t *trainer) run(ctx context.Context, b best, done int) (best, error) {
 	defer s.machine.Close()
 	since := 0
 	for e := 1; e <= t.epochs; e++ {
-		order := rand.New(rand.NewPCG(t.seed, uint64(e))).Perm(n)
+		order := t.order(e)
 		sum := 0.0
 		for k := range steps {
 			lo, hi := k*n/steps, (k+1)*n/steps
@@ -90,6 +90,11 @@ func (t *trainer) run(ctx context.Context, b best, done int) (best, error) {
 	}
 	t.progress(t.epochs*steps, t.epochs*steps)
 	return b, nil
+}
+
+// order is the training rows in the order of an epoch.
+func (t *trainer) order(epoch int) []int {
+	return rand.New(rand.NewPCG(t.seed, uint64(epoch))).Perm(len(t.train.samples))
 }
 
 // validate returns the loss of the validation rows, weighted by class, and how
@@ -149,7 +154,6 @@ func argmax(x []float32) int {
 // not full ends in rows that weigh nothing.
 type stepper struct {
 	*trainer
-	graph              *nn.Graph
 	machine            *nn.Machine
 	cost               *gorgonia.Node
 	x, labels, weights []float32 // the graph's inputs
@@ -181,7 +185,6 @@ func (t *trainer) stepper(batch int) (*stepper, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.graph = graph
 	if s.cost, err = nn.CrossEntropy(graph.Output, input("labels", s.labels, batch), input("weights", s.weights, batch), t.smoothing); err != nil {
 		return nil, err
 	}
@@ -213,7 +216,6 @@ func (s *stepper) step(ctx context.Context, order []int) (float64, error) {
 		s.labels[k], s.weights[k] = float32(label), s.perClass[label]*fill
 	}
 	s.steps++
-	s.graph.SetStep(uint64(s.steps))
 	if err := s.machine.Run(ctx, s.threads); err != nil {
 		return 0, err
 	}
