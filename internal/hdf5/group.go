@@ -31,16 +31,14 @@ func (o *Object) link(name string) (link, error) {
 	if !o.isGroup {
 		return link{}, fmt.Errorf("not a group: no %q in it: %w", name, ErrNotFound)
 	}
-	for _, l := range o.links {
-		if l.name != name {
-			continue
-		}
-		if l.soft {
-			return link{}, fmt.Errorf("%q is a soft or external link: %w", name, ErrUnsupported)
-		}
-		return l, nil
+	i, ok := o.index[name]
+	switch {
+	case !ok:
+		return link{}, fmt.Errorf("%q is not among the %d in the group: %w", name, len(o.links), ErrNotFound)
+	case o.links[i].soft:
+		return link{}, fmt.Errorf("%q is a soft or external link: %w", name, ErrUnsupported)
 	}
-	return link{}, fmt.Errorf("%q is not among the %d in the group: %w", name, len(o.links), ErrNotFound)
+	return o.links[i], nil
 }
 
 // readLinks reads a group's links and leaves other objects alone.
@@ -62,12 +60,12 @@ func (o *Object) readLinks() error {
 			return err
 		}
 	}
-	seen := make(map[string]bool, len(o.links))
-	for _, l := range o.links {
-		if seen[l.name] {
+	o.index = make(map[string]int, len(o.links))
+	for i, l := range o.links {
+		if _, ok := o.index[l.name]; ok {
 			return fmt.Errorf("the name %q comes twice in the group", l.name)
 		}
-		seen[l.name] = true
+		o.index[l.name] = i
 	}
 	return nil
 }

@@ -47,7 +47,8 @@ type Object struct {
 	path     string
 	address  uint64
 	messages []message
-	links    []link // of a group
+	links    []link         // of a group
+	index    map[string]int // of links, by name
 	isGroup  bool
 }
 
