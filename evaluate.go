@@ -83,7 +83,7 @@ func (c *Classifier) evaluate(ctx context.Context, data Dataset, hooks hooks) (*
 	if err != nil {
 		return nil, err
 	}
-	x := c.newExtractor(s.runner.body, s.prep, s.info.limits())
+	x := c.newExtractor(s.runner, s.prep, s.info.limits())
 	x.progress = func(done, total int) { hooks.progress(FeaturesStage, int64(done), int64(total)) }
 	if fit := s.info.Fit; fit != nil {
 		if err := x.openCache(fit.CacheDir, fit.CacheBytes, s.model.Body, s.weights); err != nil {

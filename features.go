@@ -13,13 +13,10 @@ import (
 	"github.com/argus-go/argus/nn"
 )
 
-// bodyBatch is how many pictures go through the body at a time.
-const bodyBatch = 16
-
 // An extractor takes pictures through the frozen part of a network.
 type extractor struct {
 	reader   reader
-	plan     *nn.Plan
+	runner   *runner
 	strict   bool
 	cache    *featureCache // nil without
 	progress func(done, total int)
@@ -54,30 +51,31 @@ func (r rows) counts(classes int) []int {
 	return Dataset{"", make([]string, classes), r.samples}.Counts()
 }
 
-// newExtractor readies an extractor that uses c's cores.
-func (c *Classifier) newExtractor(plan *nn.Plan, prep Preprocess, limits Limits) *extractor {
+// newExtractor readies an extractor that takes pictures through r's body on c's
+// cores.
+func (c *Classifier) newExtractor(r *runner, prep Preprocess, limits Limits) *extractor {
 	threads := c.Threads
 	if threads == 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
 	return &extractor{
 		reader:   reader{Preprocess: prep, Limits: limits, Threads: threads},
-		plan:     plan,
+		runner:   r,
 		progress: func(int, int) {},
 	}
 }
 
-// openCache makes x keep its rows under dir. Layers and weights are those of
-// x's plan.
+// openCache makes x keep its rows under dir. Layers and weights are those
+// of the body.
 func (x *extractor) openCache(dir string, limit int64, layers nn.Layer, weights nn.Weights) error {
 	if dir == "" {
 		return nil
 	}
-	key, err := planKey(layers, x.plan.In, weights, x.reader.Preprocess)
+	key, err := planKey(layers, x.runner.body.In, weights, x.reader.Preprocess)
 	if err != nil {
 		return err
 	}
-	x.cache, err = openFeatures(dir, key, x.plan.Out.Size(), limit)
+	x.cache, err = openFeatures(dir, key, x.runner.body.Out.Size(), limit)
 	return err
 }
 
@@ -106,16 +104,16 @@ func planKey(layers nn.Layer, in nn.Shape, weights nn.Weights, prep Preprocess) 
 // still being decoded. A broken picture is left out and listed, or is an error
 // if x is strict. It is called once.
 func (x *extractor) run(ctx context.Context, samples []Sample) (rows, error) {
-	b := batcher{extractor: x, ctx: ctx, rows: rows{dim: x.plan.Out.Size()}}
-	b.rows.x = make([]float32, len(samples)*b.rows.dim)
-	b.in = make([]float32, bodyBatch*x.plan.In.Size())
-	b.out = make([]float32, bodyBatch*b.rows.dim)
+	all := rows{dim: x.runner.body.Out.Size()}
+	all.x = make([]float32, len(samples)*all.dim)
+	b := batcher{extractor: x, ctx: ctx, rows: all}
 	if x.cache != nil {
 		x.reader.Skip = func(i int, hash contentHash) bool {
 			row, ok := x.cache.get(hash)
-			return ok && len(row) == copy(b.rows.row(i), row)
+			return ok && len(row) == copy(all.row(i), row)
 		}
 	}
+	var bad []BadPicture
 	good := make([]bool, len(samples))
 	err := x.reader.run(ctx, samples, func(i int, got readSample) error {
 		defer x.progress(i+1, len(samples))
@@ -123,7 +121,7 @@ func (x *extractor) run(ctx context.Context, samples []Sample) (rows, error) {
 			if x.strict {
 				return fmt.Errorf("%s: %w", samples[i].Path, got.Err)
 			}
-			b.rows.bad = append(b.rows.bad, got.bad(samples[i]))
+			bad = append(bad, got.bad(samples[i]))
 			return nil
 		}
 		good[i] = true
@@ -141,7 +139,9 @@ func (x *extractor) run(ctx context.Context, samples []Sample) (rows, error) {
 	if err != nil {
 		return rows{}, err
 	}
-	return b.rows.compact(samples, good), nil
+	all = all.compact(samples, good)
+	all.bad = bad
+	return all, nil
 }
 
 // compact leaves out the rows that are not good.
@@ -163,16 +163,15 @@ type batcher struct {
 	*extractor
 	ctx     context.Context
 	rows    rows
-	in, out []float32
-	at      []int // sample of each picture of the batch
+	squares []uint8 // pixels of the pictures of the batch
+	at      []int   // their samples
 	hashes  []contentHash
 }
 
 func (b *batcher) add(i int, got readSample) error {
-	size := b.plan.In.Size()
-	b.reader.Preprocess.floats(b.in[len(b.at)*size:][:size], got.Square)
+	b.squares = append(b.squares, got.Square...)
 	b.at, b.hashes = append(b.at, i), append(b.hashes, got.Hash)
-	if len(b.at) < bodyBatch {
+	if len(b.at) < pieces[0] {
 		return nil
 	}
 	return b.flush()
@@ -183,17 +182,21 @@ func (b *batcher) flush() error {
 	if n == 0 {
 		return nil
 	}
+	prep := b.reader.Preprocess
+	y := make([]float32, n*b.rows.dim)
 	start := time.Now()
-	err := b.plan.Run(b.ctx, b.reader.Threads, n, b.in[:n*b.plan.In.Size()], b.out[:n*b.rows.dim])
+	err := b.runner.run(b.ctx, bodyWay, b.reader.Threads, n, y, func(at int, dst []float32) {
+		prep.floats(dst, b.squares[at*prep.squareLen():][:len(dst)])
+	})
 	b.compute += time.Since(start)
 	if err != nil {
 		return err
 	}
 	for k, i := range b.at {
-		row := b.out[k*b.rows.dim:][:b.rows.dim]
+		row := y[k*b.rows.dim:][:b.rows.dim]
 		copy(b.rows.row(i), row)
 		b.cache.put(b.hashes[k], row)
 	}
-	b.at, b.hashes = b.at[:0], b.hashes[:0]
+	b.squares, b.at, b.hashes = b.squares[:0], b.at[:0], b.hashes[:0]
 	return nil
 }

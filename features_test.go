@@ -2,6 +2,7 @@ package argus
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"testing"
 
@@ -58,6 +59,34 @@ func TestACacheThatCannotBeWrittenIsToldAndHarmless(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// Under -race: the cache is asked while broken pictures are being listed.
+func TestBrokenPicturesAndCachedOnesGoTogether(t *testing.T) {
+	fsys := swatches(60, 0, 0, "a", "b")
+	for i := range 30 {
+		name := fmt.Sprintf("train/a/%03d.bmp", 2*i)
+		fsys[name].Data = fsys[name].Data[:50]
+	}
+	data := open(t, fsys)
+	c := tinyLearner(t, data.Classes())
+	s, err := c.snapshot(t.Context())
+	require.NoError(t, err)
+	dir, again := t.TempDir(), rows{}
+	for range 2 {
+		x := c.newExtractor(s.runner, s.prep, Limits{})
+		x.reader.Threads = 4
+		require.NoError(t, x.openCache(dir, 0, s.model.Body, s.weights))
+		before := again
+		again, err = x.run(t.Context(), data.samples)
+		require.NoError(t, err)
+		require.NoError(t, x.cacheErr)
+		require.Len(t, again.bad, 30)
+		require.Len(t, again.samples, 90)
+		if before.x != nil {
+			require.Equal(t, before.x, again.x)
+		}
+	}
+}
+
 func TestRowsOfBrokenPicturesAreLeftOut(t *testing.T) {
 	fsys := swatches(20, 0, 0, "a", "b") // more than a batch
 	for _, name := range []string{"train/a/000.bmp", "train/a/017.bmp", "train/b/019.bmp"} {
@@ -67,13 +96,13 @@ func TestRowsOfBrokenPicturesAreLeftOut(t *testing.T) {
 	c := tinyLearner(t, data.Classes())
 	s, err := c.snapshot(context.Background())
 	require.NoError(t, err)
-	got, err := c.newExtractor(s.runner.body, s.prep, Limits{}).run(context.Background(), data.samples)
+	got, err := c.newExtractor(s.runner, s.prep, Limits{}).run(context.Background(), data.samples)
 	require.NoError(t, err)
 	require.Len(t, got.bad, 3)
 	require.Len(t, got.samples, 37)
 	require.Len(t, got.x, 37*got.dim)
 	for i, sample := range got.samples {
-		alone, err := c.newExtractor(s.runner.body, s.prep, Limits{}).run(context.Background(), []Sample{sample})
+		alone, err := c.newExtractor(s.runner, s.prep, Limits{}).run(context.Background(), []Sample{sample})
 		require.NoError(t, err)
 		require.InDeltaSlice(t, alone.x, got.row(i), 1e-5, sample.Path)
 	}

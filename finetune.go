@@ -22,7 +22,7 @@ func (f *fit) tuneAfter(ctx context.Context, data Dataset, head nn.Layer) (fitte
 	if err := f.affordable(frozen, data.Len()); err != nil {
 		return fitted{}, err
 	}
-	cut, err := f.extract(ctx, FeaturesStage, frozen, before, data)
+	cut, err := f.extract(ctx, runnerOf(frozen), before, data)
 	if err != nil {
 		return fitted{}, err
 	}
@@ -54,7 +54,7 @@ func (f *fit) headOn(ctx context.Context, head, after nn.Layer, cut rows, in nn.
 		return best{}, err
 	}
 	features := rows{dim: rest.Out.Size(), samples: cut.samples}
-	if features.x, err = runRows(ctx, rest, f.c.Threads, cut); err != nil {
+	if features.x, err = runnerOf(rest).features(ctx, f.c.Threads, len(cut.samples), cut.x); err != nil {
 		return best{}, err
 	}
 	f.history.Seconds.Features += time.Since(start).Seconds()

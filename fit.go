@@ -264,25 +264,27 @@ func (f *fit) work(ctx context.Context, data Dataset) (fitted, error) {
 	if f.options.FineTune.From != "" {
 		return f.tuneAfter(ctx, data, head)
 	}
-	body := f.before.runner.body
-	if body.In != f.in() {
-		if body, err = nn.Freeze(f.before.model.Body, f.in(), f.before.weights); err != nil {
+	r := f.before.runner
+	if r.body.In != f.in() {
+		body, err := nn.Freeze(f.before.model.Body, f.in(), f.before.weights)
+		if err != nil {
 			return fitted{}, err
 		}
+		r = runnerOf(body)
 	}
-	all, err := f.extract(ctx, FeaturesStage, body, f.before.model.Body, data)
+	all, err := f.extract(ctx, r, f.before.model.Body, data)
 	if err != nil {
 		return fitted{}, err
 	}
-	b, err := f.trainHead(ctx, head, body.Out, all)
-	return fitted{head, body, b, len(all.part(ValSplit).samples)}, err
+	b, err := f.trainHead(ctx, head, r.body.Out, all)
+	return fitted{head, r.body, b, len(all.part(ValSplit).samples)}, err
 }
 
-// extract takes the pictures through a plan of the given layers.
-func (f *fit) extract(ctx context.Context, stage Stage, plan *nn.Plan, layers nn.Layer, data Dataset) (all rows, err error) {
-	x := f.c.newExtractor(plan, f.prep, f.options.Limits)
+// extract takes the pictures through r's body, which is of the given layers.
+func (f *fit) extract(ctx context.Context, r *runner, layers nn.Layer, data Dataset) (all rows, err error) {
+	x := f.c.newExtractor(r, f.prep, f.options.Limits)
 	x.strict = f.options.Strict
-	x.progress = func(done, total int) { f.hooks.progress(stage, int64(done), int64(total)) }
+	x.progress = func(done, total int) { f.hooks.progress(FeaturesStage, int64(done), int64(total)) }
 	if err := x.openCache(f.options.CacheDir, f.options.CacheBytes, layers, f.before.weights); err != nil {
 		return all, err
 	}

@@ -49,7 +49,7 @@ func newRunner(model nn.Model, w nn.Weights, size int, body *nn.Plan) (_ *runner
 	if body.In != in || body.Out.H != 1 || body.Out.W != 1 {
 		return nil, fmt.Errorf("the body makes %v of %v, want 1×1×features of %v", body.Out, body.In, in)
 	}
-	r := &runner{body: body, slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
+	r := runnerOf(body)
 	if model.Top == nil {
 		return r, nil
 	}
@@ -60,6 +60,11 @@ func newRunner(model nn.Model, w nn.Weights, size int, body *nn.Plan) (_ *runner
 		return nil, err
 	}
 	return r, nil
+}
+
+// runnerOf readies a plan alone.
+func runnerOf(body *nn.Plan) *runner {
+	return &runner{body: body, slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
 }
 
 func endsInSoftmax(l nn.Layer) bool {

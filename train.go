@@ -107,7 +107,7 @@ func (t *trainer) validate(ctx context.Context) (float64, int, error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	logits, err := runRows(ctx, plan, t.threads, t.val)
+	logits, err := runnerOf(plan).features(ctx, t.threads, len(t.val.samples), t.val.x)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -126,18 +126,6 @@ func (t *trainer) validate(ctx context.Context) (float64, int, error) {
 		return 0, 0, fmt.Errorf("%w: the validation loss is %v at learning rate %v", ErrDiverged, l, t.rate)
 	}
 	return l, right, nil
-}
-
-// runRows takes rows through a plan.
-func runRows(ctx context.Context, plan *nn.Plan, threads int, r rows) ([]float32, error) {
-	out := make([]float32, len(r.samples)*plan.Out.Size())
-	for lo := 0; lo < len(r.samples); lo += bodyBatch {
-		hi := min(lo+bodyBatch, len(r.samples))
-		if err := plan.Run(ctx, threads, hi-lo, r.x[lo*r.dim:hi*r.dim], out[lo*plan.Out.Size():hi*plan.Out.Size()]); err != nil {
-			return nil, err
-		}
-	}
-	return out, nil
 }
 
 func argmax(x []float32) int {
