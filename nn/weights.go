@@ -126,7 +126,8 @@ func hashName(s string) uint64 {
 	return h
 }
 
-// Merge puts several sets of weights into one; the tensors are shared.
+// Merge puts several sets of weights into one, where the last tensor of a name
+// wins; the tensors are shared.
 func Merge(sets ...Weights) Weights {
 	out := Weights{}
 	for _, s := range sets {

@@ -94,7 +94,7 @@ func (j *product) task(w *panel, part, parts int) {
 	t.zeros, t.ldc, t.addLd = j.rows.zeros, j.ldc, j.ep.AddLd
 	t.segs, t.offStep = j.rows.Segs, j.rows.M
 	pass := max(1, j.rows.Seg)
-	if j.rows.plain && j.ep.Add == nil { // the first of several passes would overwrite an addend that is C
+	if j.rows.plain && j.ep.Add == nil { // an addend may be C, which the first of several passes overwrites
 		pass = min(pass, depth)
 	}
 	for k0 := 0; k0 == 0 || k0 < j.rows.Seg; k0 += pass {
@@ -134,7 +134,7 @@ func (j *product) pass(t *tile, m *implementation, w *panel, k0, part, parts int
 		t.a = t.a[k0:]
 		t.c = j.c[j.at(b, i0)+w.n0:]
 		t.add = nil
-		if last && j.ep.Add != nil {
+		if j.ep.Add != nil {
 			t.add = j.ep.Add[(b*r.M+i0)*j.ep.AddLd+w.n0:]
 		}
 		m.run(t, i1-i0, w.vectors)
