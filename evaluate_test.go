@@ -88,3 +88,14 @@ func TestEvaluateSaysWhatIsMissing(t *testing.T) {
 	_, err = c.Evaluate(stopped, data.Val())
 	require.ErrorIs(t, err, context.Canceled)
 }
+
+func TestEvaluateKeepsToTheLimitsOfFit(t *testing.T) {
+	fsys := swatches(3, 1, 2, "a", "b")
+	fsys["test/a/000.bmp"].Data = append(fsys["test/a/000.bmp"].Data, make([]byte, 1000)...)
+	data := open(t, fsys)
+	c, _ := fittedTo(t, data, FitOptions{Epochs: 1, Limits: Limits{Bytes: 1000}})
+	r := accuracy(t, c, data.Test())
+	require.Len(t, r.Bad, 1)
+	require.Equal(t, 3, r.N)
+	require.Contains(t, r.Bad[0].Reason, "1000")
+}

@@ -49,6 +49,17 @@ func TestFineTuningThatDoesNotHelpIsNotUsed(t *testing.T) {
 	}
 }
 
+func TestTheHeadHasDropoutBeforeEachOfItsLayers(t *testing.T) {
+	dropout := float32(.25)
+	head, err := headOf(tinyModel().Body, tinyModel().Input.Shape(), FitOptions{Hidden: []int{5, 4}, Act: nn.Tanh, Dropout: &dropout}, 3)
+	require.NoError(t, err)
+	require.Equal(t, nn.Block{Name: "classifier", Body: nn.Seq{
+		nn.Dropout{Rate: .25}, nn.Dense{Units: 5, Act: nn.Tanh},
+		nn.Dropout{Rate: .25}, nn.Dense{Units: 4, Act: nn.Tanh},
+		nn.Dropout{Rate: .25}, nn.Dense{Name: "logits", Units: 3},
+	}}, head)
+}
+
 func TestTheHeadsNameIsNoneOfTheBodys(t *testing.T) {
 	body := nn.Seq{nn.Block{Name: "classifier", Body: nn.Conv{Filters: 2, Kernel: [2]int{1, 1}}}, nn.Block{Name: "classifier2", Body: nn.GlobalPool{}}}
 	dropout := float32(.5)

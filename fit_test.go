@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"math"
 	"math/rand/v2"
 	"path"
 	"runtime"
@@ -125,6 +126,7 @@ func TestHistoryAndOptionsSurviveJSON(t *testing.T) {
 	require.Equal(t, h, &back)
 	require.Equal(t, []int{4}, back.Options.Hidden)
 	require.Equal(t, 32, back.Options.Batch, "defaults are filled in")
+	require.Equal(t, 24, back.Options.Preprocess.Size, "the network's")
 	require.Len(t, back.Epochs, 3)
 	require.Equal(t, FineTuneStage, back.Epochs[2].Stage)
 }
@@ -206,6 +208,20 @@ func TestFitGivesTheSameBitsOnAnyNumberOfCores(t *testing.T) {
 	}
 	o.Seed++
 	require.NotEqual(t, one, weights(1, o))
+}
+
+func TestTheSeedChoosesTheFirstWeights(t *testing.T) {
+	data, zero := rgb(t), float32(0)
+	kernel := func(seed uint64) []float32 {
+		c, _ := fittedTo(t, data, FitOptions{Seed: seed, Epochs: 1, Batch: 1000, Dropout: &zero, LearningRate: 1e-4})
+		return c.now.Load().weights["classifier/logits/kernel"].Data
+	}
+	most := 0.
+	a, b := kernel(1), kernel(2)
+	for i := range a {
+		most = max(most, math.Abs(float64(a[i]-b[i])))
+	}
+	require.Greater(t, most, .1)
 }
 
 func TestACancelledFitChangesNothing(t *testing.T) {

@@ -149,3 +149,17 @@ func TestEveryEpochAndSeedHasAnOrderOfItsOwn(t *testing.T) {
 		require.Equal(t, i, k)
 	}
 }
+
+func TestTheSeedChoosesWhatIsDroppedOut(t *testing.T) {
+	losses := map[float64]bool{}
+	for _, seed := range []uint64{1, 2, 1} {
+		tr := toTrain(t, 6)
+		tr.layer, tr.seed = nn.Seq{nn.Dropout{Rate: .5}, tr.layer}, seed
+		s, err := tr.stepper(6)
+		require.NoError(t, err)
+		l, err := s.step(context.Background(), []int{0, 1, 2, 3, 4, 5})
+		require.NoError(t, err)
+		losses[l] = true
+	}
+	require.Len(t, losses, 2)
+}
