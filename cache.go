@@ -90,11 +90,11 @@ func openFeatures(dir, key string, dim int, limit int64) (*featureCache, error) 
 		where: map[contentHash]place{}, index: map[contentHash]int{},
 	}
 	if err := os.MkdirAll(c.dir, 0o777); err != nil {
-		return nil, fmt.Errorf("argus: feature cache: %w", err)
+		return nil, fmt.Errorf("feature cache: %w", err)
 	}
 	entries, err := os.ReadDir(c.dir)
 	if err != nil {
-		return nil, fmt.Errorf("argus: feature cache: %w", err)
+		return nil, fmt.Errorf("feature cache: %w", err)
 	}
 	now := time.Now()
 	for _, e := range entries { // by name, so by age: a later vector replaces a damaged one
@@ -250,7 +250,7 @@ func (c *featureCache) flush() {
 	name := fmt.Sprintf("%s%016x-%08x%s", c.prefix(), time.Now().UnixNano(), rand.Uint32(), segmentSuffix)
 	path := filepath.Join(c.dir, name)
 	if err := atomicfile.Write(path, 0o666, c.writeSegment); err != nil {
-		c.err = fmt.Errorf("argus: feature cache: %w", withoutPath(err))
+		c.err = fmt.Errorf("feature cache: %w", withoutPath(err))
 		return
 	}
 	c.fresh = nil

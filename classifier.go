@@ -13,7 +13,7 @@ import (
 // A Classifier tells pictures apart: a network pretrained elsewhere, its body,
 // and a head of its own for the classes at hand. Its methods may be called from
 // many goroutines. Fit works on a copy: until it ends, Predict answers from the
-// weights before.
+// weights before. New, Pretrained and LoadClassifier make one.
 type Classifier struct {
 	// Threads caps the cores that one call uses; 0 means all of GOMAXPROCS.
 	// Set it before the first call.
@@ -40,7 +40,11 @@ func New(backbone nn.Backbone, classes []string) (*Classifier, error) {
 	if len(classes) < 2 {
 		return nil, fmt.Errorf("argus: new classifier: %d classes, want at least 2", len(classes))
 	}
-	return newClassifier(backbone, classes)
+	c, err := newClassifier(backbone, classes)
+	if err != nil {
+		return nil, fmt.Errorf("argus: new classifier: %w", err)
+	}
+	return c, nil
 }
 
 // Pretrained makes a classifier for the classes that the backbone itself was
@@ -51,7 +55,7 @@ func Pretrained(backbone nn.Backbone) (*Classifier, error) {
 	}
 	c, err := newClassifier(backbone, backbone.Classes)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("argus: pretrained: %w", err)
 	}
 	out, err := nn.OutShape(backbone.Model.Whole(), backbone.Model.Input.Shape())
 	if err != nil {
@@ -65,15 +69,15 @@ func Pretrained(backbone nn.Backbone) (*Classifier, error) {
 
 func newClassifier(backbone nn.Backbone, classes []string) (*Classifier, error) {
 	if err := backbone.Model.Check(); err != nil {
-		return nil, fmt.Errorf("argus: %w", err)
+		return nil, err
 	}
 	if backbone.Weights == nil {
-		return nil, fmt.Errorf("argus: %s: the backbone has no source of weights", backbone.Model.Name)
+		return nil, fmt.Errorf("%s: the backbone has no source of weights", backbone.Model.Name)
 	}
 	seen := map[string]bool{}
 	for _, c := range classes {
 		if c == "" || seen[c] || !utf8.ValidString(c) {
-			return nil, fmt.Errorf("argus: class %q is empty, named twice or not UTF-8", c)
+			return nil, fmt.Errorf("class %q is empty, named twice or not UTF-8", c)
 		}
 		seen[c] = true
 	}
@@ -118,17 +122,17 @@ func (c *Classifier) load(ctx context.Context, progress func(done, total int64))
 	model := c.backbone.Model
 	weights, err := c.backbone.Weights(ctx, progress)
 	if err != nil {
-		return nil, fmt.Errorf("argus: weights of %s: %w", model.Name, err)
+		return nil, fmt.Errorf("weights of %s: %w", model.Name, err)
 	}
 	if !slices.Equal(c.classes, c.backbone.Classes) {
 		model.Top = nil
 	}
 	if weights, err = weights.Of(model.Whole(), model.Input.Shape()); err != nil {
-		return nil, fmt.Errorf("argus: %s: %w", model.Name, err)
+		return nil, fmt.Errorf("%s: %w", model.Name, err)
 	}
 	prep, err := Preprocess{}.completed(preprocessOf(model.Input))
 	if err != nil {
-		return nil, fmt.Errorf("argus: %s: %w", model.Name, err)
+		return nil, fmt.Errorf("%s: %w", model.Name, err)
 	}
 	s, err := newSnapshot(model, weights, prep, Info{Origin: c.backbone.Origin}, nil)
 	if err != nil {
@@ -143,7 +147,7 @@ func (c *Classifier) load(ctx context.Context, progress func(done, total int64))
 func newSnapshot(model nn.Model, weights nn.Weights, prep Preprocess, info Info, body *nn.Plan) (*snapshot, error) {
 	r, err := newRunner(model, weights, prep.Size, body)
 	if err != nil {
-		return nil, fmt.Errorf("argus: %s: %w", model.Name, err)
+		return nil, fmt.Errorf("%s: %w", model.Name, err)
 	}
 	return &snapshot{model, weights, prep, info, r}, nil
 }

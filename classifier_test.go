@@ -3,11 +3,13 @@ package argus
 import (
 	"context"
 	"image"
+	"math"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/argus-go/argus/efficientnet/lite0"
 	"github.com/argus-go/argus/nn"
 )
 
@@ -27,6 +29,33 @@ func TestClassesMustBeSeveralNamedOnceInUTF8(t *testing.T) {
 		require.ErrorContains(t, err, want)
 		b.Weights = nn.Fixed(nil)
 	}
+}
+
+func TestWeightsThatDoNotFitTheBackboneAreErrorsThatNameThem(t *testing.T) {
+	data, ctx := rgb(t), context.Background()
+	for want, change := range map[string]func(nn.Weights){
+		"stem/conv1/kernel: value 5 is NaN":                       func(w nn.Weights) { w["stem/conv1/kernel"].Data[5] = float32(math.NaN()) },
+		"stem/conv1/kernel: missing, the network wants [3 3 3 8]": func(w nn.Weights) { delete(w, "stem/conv1/kernel") },
+		"stem/conv1/kernel: the network wants [3 3 3 8], the weights have [1 1 3 72]": func(w nn.Weights) {
+			w["stem/conv1/kernel"] = nn.Tensor{Shape: []int{1, 1, 3, 72}, Data: make([]float32, 216)}
+		},
+	} {
+		w := tinyWeights(t, 1).Clone()
+		change(w)
+		c, err := New(nn.Backbone{Model: tinyModel(), Weights: nn.Fixed(w)}, data.Classes())
+		require.NoError(t, err)
+		_, err = c.Fit(ctx, data, FitOptions{})
+		require.ErrorIs(t, err, nn.ErrWeights)
+		require.ErrorContains(t, err, "argus: fit: tiny: nn: weights do not fit the network:\n\t"+want)
+		_, err = c.Predict(ctx, scene(9, 9, 1))
+		require.ErrorIs(t, err, nn.ErrWeights)
+		require.ErrorContains(t, err, "argus: predict: tiny: ")
+	}
+	other := nn.Backbone{Model: tinyModel(), Weights: lite0.Backbone().Weights}
+	c, err := New(other, data.Classes())
+	require.NoError(t, err)
+	_, err = c.Fit(ctx, data, FitOptions{})
+	require.ErrorIs(t, err, nn.ErrWeights)
 }
 
 func TestWhoWaitsForWeightsMayStopWaiting(t *testing.T) {

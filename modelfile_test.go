@@ -246,33 +246,36 @@ func TestForgedModelFilesAreRefusedWithTheReason(t *testing.T) {
 		`metadata "version" is "", want a number from 1`:                  func(m map[string]string, _ nn.Weights) { delete(m, versionKey) },
 		`content differs from its SHA-256`:                                set(safetensors.DigestKey, "00"),
 
-		"network: unexpected end of JSON input":     func(m map[string]string, _ nn.Weights) { delete(m, networkKey) },
-		`nn: there is no layer "lambda"`:            set(networkKey, `{"Name":"x","Input":{"Size":8,"Mean":[0,0,0],"Std":[0,0,0]},"Body":{"lambda":{}},"Top":null}`),
-		"network: the network has no top":           network(func(m *nn.Model) { m.Top = nil }),
-		"the top does not end in softmax":           network(func(m *nn.Model) { m.Top = m.Top.(nn.Seq)[:2] }),
-		"must end in 1×1×features":                  network(func(m *nn.Model) { m.Body = m.Body.(nn.Seq)[:2] }),
-		"is not a shape that":                       network(func(m *nn.Model) { m.Top = nn.Seq{nn.Dense{Name: "logits", Units: 1 << 40, Act: nn.Softmax}} }),
-		"layers nest more than 200 brackets deep":   set(networkKey, strings.Repeat("[", 1000)+strings.Repeat("]", 1000)),
-		"tells 3 classes apart, the file names 2":   set(labelsKey, `["brick","grass"]`),
-		"tells 3 classes apart, the file names 0":   set(labelsKey, `null`),
-		`class "grass" is empty or named twice`:     set(labelsKey, `["brick","grass","grass"]`),
-		`class "" is empty or named twice`:          set(labelsKey, `["brick","","grass"]`),
-		"labels: json: cannot unmarshal":            set(labelsKey, `{"brick":1}`),
-		"preprocess: size is 0, want 1 to":          prep(func(p *Preprocess) { p.Size = 0 }),
-		"pictures of 7 pixels, the network wants":   prep(func(p *Preprocess) { p.Size = 7 }),
-		"channel 1 has mean 127 and std 0":          prep(func(p *Preprocess) { p.Std[1] = 0 }),
-		"preprocess: argus: framing is":             set(preprocessKey, `{"size":24,"fit":"twist"}`),
-		"info: json: cannot unmarshal":              set(infoKey, `[]`),
-		"info: limits are 0 bytes and -1 pixels":    set(infoKey, `{"fit":{"limits":{"pixels":-1}}}`),
-		"logits/kernel: missing":                    weights(func(w nn.Weights) { delete(w, "logits/kernel") }),
-		"more: the network has no such tensor":      weights(func(w nn.Weights) { w["more"] = w["logits/bias"] }),
-		"the network wants [3], the weights have":   weights(func(w nn.Weights) { w["logits/bias"] = nn.Tensor{Shape: []int{3, 1}, Data: w["logits/bias"].Data} }),
-		"logits/bias: value 1 is NaN":               weights(func(w nn.Weights) { w["logits/bias"].Data[1] = float32(math.NaN()) }),
-		"stem/conv1/norm/gamma: value 0 is +Inf":    weights(func(w nn.Weights) { w["stem/conv1/norm/gamma"].Data[0] = float32(math.Inf(1)) }),
-		"stem/conv1/norm/moving_variance: variance": weights(func(w nn.Weights) { w["stem/conv1/norm/moving_variance"].Data[0] = -1 }),
+		"network: unexpected end of JSON input":            func(m map[string]string, _ nn.Weights) { delete(m, networkKey) },
+		`nn: there is no layer "lambda"`:                   set(networkKey, `{"Name":"x","Input":{"Size":8,"Mean":[0,0,0],"Std":[0,0,0]},"Body":{"lambda":{}},"Top":null}`),
+		"network: the network has no top":                  network(func(m *nn.Model) { m.Top = nil }),
+		"the top does not end in softmax":                  network(func(m *nn.Model) { m.Top = m.Top.(nn.Seq)[:2] }),
+		"must end in 1×1×features":                         network(func(m *nn.Model) { m.Body = m.Body.(nn.Seq)[:2] }),
+		"is not a shape that":                              network(func(m *nn.Model) { m.Top = nn.Seq{nn.Dense{Name: "logits", Units: 1 << 40, Act: nn.Softmax}} }),
+		"layers nest more than 200 brackets deep":          set(networkKey, strings.Repeat("[", 1000)+strings.Repeat("]", 1000)),
+		"tells 3 classes apart, the file names 2":          set(labelsKey, `["brick","grass"]`),
+		"tells 3 classes apart, the file names 0":          set(labelsKey, `null`),
+		`class "grass" is empty, named twice or not UTF-8`: set(labelsKey, `["brick","grass","grass"]`),
+		`class "" is empty, named twice or not UTF-8`:      set(labelsKey, `["brick","","grass"]`),
+		"labels: json: cannot unmarshal":                   set(labelsKey, `{"brick":1}`),
+		"preprocess: size is 0, want 1 to":                 prep(func(p *Preprocess) { p.Size = 0 }),
+		"pictures of 7 pixels, the network wants":          prep(func(p *Preprocess) { p.Size = 7 }),
+		"channel 1 has mean 127 and std 0":                 prep(func(p *Preprocess) { p.Std[1] = 0 }),
+		"preprocess: argus: framing is":                    set(preprocessKey, `{"size":24,"fit":"twist"}`),
+		"info: json: cannot unmarshal":                     set(infoKey, `[]`),
+		"info: limits are 0 bytes and -1 pixels":           set(infoKey, `{"fit":{"limits":{"pixels":-1}}}`),
+		"logits/kernel: missing":                           weights(func(w nn.Weights) { delete(w, "logits/kernel") }),
+		"more: the network has no such tensor":             weights(func(w nn.Weights) { w["more"] = w["logits/bias"] }),
+		"the network wants [3], the weights have":          weights(func(w nn.Weights) { w["logits/bias"] = nn.Tensor{Shape: []int{3, 1}, Data: w["logits/bias"].Data} }),
+		"logits/bias: value 1 is NaN":                      weights(func(w nn.Weights) { w["logits/bias"].Data[1] = float32(math.NaN()) }),
+		"stem/conv1/norm/gamma: value 0 is +Inf":           weights(func(w nn.Weights) { w["stem/conv1/norm/gamma"].Data[0] = float32(math.Inf(1)) }),
+		"stem/conv1/norm/moving_variance: variance":        weights(func(w nn.Weights) { w["stem/conv1/norm/moving_variance"].Data[0] = -1 }),
 	} {
 		_, err := ReadClassifier(bytes.NewReader(forged(t, change)))
-		require.ErrorContains(t, err, "argus: model: ", want)
+		require.Regexp(t, "^argus: model: ", err)
+		if want != "preprocess: argus: framing is" { // as Framing says by itself
+			require.NotContains(t, err.Error(), ": argus: ")
+		}
 		require.ErrorContains(t, err, want)
 	}
 	_, err := ReadClassifier(bytes.NewReader(forged(t, func(map[string]string, nn.Weights) {})))

@@ -121,17 +121,17 @@ func (p Preprocess) check() error {
 	const maxSize = 1 << 14
 	switch {
 	case p.Size < 1 || p.Size > maxSize:
-		return fmt.Errorf("argus: preprocess: size is %d, want 1 to %d", p.Size, maxSize)
+		return fmt.Errorf("preprocess: size is %d, want 1 to %d", p.Size, maxSize)
 	case int(p.Fit) >= len(framingNames):
-		return fmt.Errorf("argus: preprocess: fit is %d, want 0 to %d", p.Fit, len(framingNames)-1)
+		return fmt.Errorf("preprocess: fit is %d, want 0 to %d", p.Fit, len(framingNames)-1)
 	case int(p.Filter) >= len(filterNames):
-		return fmt.Errorf("argus: preprocess: filter is %d, want 0 to %d", p.Filter, len(filterNames)-1)
+		return fmt.Errorf("preprocess: filter is %d, want 0 to %d", p.Filter, len(filterNames)-1)
 	case p.Fit == Crop && !(p.CropFraction > 0 && p.CropFraction <= 1):
-		return fmt.Errorf("argus: preprocess: crop fraction is %v, want above 0 to 1", p.CropFraction)
+		return fmt.Errorf("preprocess: crop fraction is %v, want above 0 to 1", p.CropFraction)
 	}
 	for c := range 3 {
 		if !(p.Std[c] > 0 && p.Std[c] < 1e9) || !(p.Mean[c] > -1e9 && p.Mean[c] < 1e9) {
-			return fmt.Errorf("argus: preprocess: channel %d has mean %v and std %v, want finite ones and std above 0", c, p.Mean[c], p.Std[c])
+			return fmt.Errorf("preprocess: channel %d has mean %v and std %v, want finite ones and std above 0", c, p.Mean[c], p.Std[c])
 		}
 	}
 	return nil

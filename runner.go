@@ -108,7 +108,7 @@ func (r *runner) all(ctx context.Context, w way, threads, n int, x []float32) ([
 	plans := r.plans(w)
 	in := plans[0].In.Size()
 	if len(x) != n*in {
-		return nil, fmt.Errorf("argus: %d inputs have %d values, want %d", n, len(x), n*in)
+		return nil, fmt.Errorf("%d inputs have %d values, want %d", n, len(x), n*in)
 	}
 	y := make([]float32, n*plans[len(plans)-1].Out.Size())
 	return y, r.run(ctx, w, threads, n, y, func(at int, dst []float32) { copy(dst, x[at*in:]) })
