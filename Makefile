@@ -1,7 +1,5 @@
 # Every target needs Go alone, unless it says otherwise.
 MODULE := $(shell go list -m)
-# Packages whose code runs on several goroutines.
-CONCURRENT := . ./internal/parallel ./nn ./serve
 KERNELS := ./internal/kernel/...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 20s
@@ -15,10 +13,9 @@ test:
 golden:
 	ARGUS_GOLDEN=all go test -count=1 -v ./internal/golden
 
-# -race does not see assembly, so the portable code runs under it, too. Needs a C compiler.
+# -race does not see assembly, so portable code runs under it, too. Needs a C compiler.
 race:
-	go test -short -race $(CONCURRENT)
-	go test -short -race -tags purego $(CONCURRENT)
+	.ci/run race
 
 # Each fuzz target for FUZZTIME.
 fuzz:

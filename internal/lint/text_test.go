@@ -14,10 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// workplace matches what belongs to one machine: absolute folders of a user or
-// a build, hosts of a private network, a module proxy of one's own.
+// workplace matches what belongs to one machine: folders of a build, hosts of a private network, a module proxy of one's own.
 var workplace = []*regexp.Regexp{
-	regexp.MustCompile(`(^|[\s"'=:(\x60])/(work|root|home|Users|tmp/bash_jobs)/`),
+	regexp.MustCompile(`(^|[\s"'=:(\x60])/(work|root|tmp/bash_jobs)/`),
 	regexp.MustCompile(`https?://[\w.-]+\.(internal|local|lan|corp)\b`),
 	regexp.MustCompile(`(GOPROXY|PIP_INDEX_URL)=["']?https?://`),
 }
