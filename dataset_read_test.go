@@ -170,6 +170,13 @@ func TestReadingEndsOnCancelOrErrorAndLeavesNoGoroutine(t *testing.T) {
 	defer cancelLate()
 	require.ErrorIs(t, r.run(late, samples, func(int, readSample) error { return nil }), context.DeadlineExceeded)
 	require.NoError(t, r.run(t.Context(), nil, nil))
+	// A goroutine that was waited for may take a moment to be gone.
+	for range 1000 {
+		if runtime.NumGoroutine() <= before {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
 	require.LessOrEqual(t, runtime.NumGoroutine(), before)
 }
 
