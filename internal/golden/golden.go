@@ -37,19 +37,11 @@ var fileName = regexp.MustCompile(`^(.+)_(\d+)x(\d+)\.npz$`)
 
 // Load reads a file whose name is that of the network and H×W.
 func Load(path string) (g Golden, err error) {
-	m := fileName.FindStringSubmatch(filepath.Base(path))
-	if m == nil {
-		return g, fmt.Errorf("golden: %s is not named network_HxW.npz", filepath.Base(path))
-	}
-	g.Network = m[1]
-	g.H, _ = strconv.Atoi(m[2])
-	g.W, _ = strconv.Atoi(m[3])
-	arrays, err := npz.Open(path)
+	arrays, err := g.open(path)
 	if err != nil {
-		return g, fmt.Errorf("golden: %w", err)
+		return g, err
 	}
-	stats, err := arrays["stats"].Float32()
-	if err != nil {
+	if g.Stats, err = stats(arrays["stats"]); err != nil {
 		return g, fmt.Errorf("golden: stats: %w", err)
 	}
 	if g.Top, err = arrays["top"].Float32(); err != nil {
@@ -57,18 +49,30 @@ func Load(path string) (g Golden, err error) {
 	}
 	g.N = len(g.Top) / TopSize
 	g.Taps = strings.Split(string(arrays["taps"].Bytes), "\n")
-	g.Versions = string(arrays["versions"].Bytes)
-	if len(stats) != len(g.Taps)*g.N*len(Stat{}) || g.N == 0 {
-		return g, fmt.Errorf("golden: %d values for %d taps of %d pictures", len(stats), len(g.Taps), g.N)
+	if g.N == 0 || len(g.Stats) != len(g.Taps)*g.N {
+		return g, fmt.Errorf("golden: %d rows for %d taps of %d pictures", len(g.Stats), len(g.Taps), g.N)
 	}
-	for len(stats) > 0 {
-		g.Stats = append(g.Stats, Stat(stats[:len(Stat{})]))
-		stats = stats[len(Stat{}):]
+	return g, nil
+}
+
+// open reads what files of both kinds have.
+func (g *Golden) open(path string) (map[string]npz.Array, error) {
+	m := fileName.FindStringSubmatch(filepath.Base(path))
+	if m == nil {
+		return nil, fmt.Errorf("golden: %s is not named network_HxW.npz", filepath.Base(path))
+	}
+	g.Network = m[1]
+	g.H, _ = strconv.Atoi(m[2])
+	g.W, _ = strconv.Atoi(m[3])
+	arrays, err := npz.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("golden: %w", err)
 	}
 	for _, b := range arrays["exponents"].Bytes {
 		g.Exponents = append(g.Exponents, int(int8(b)))
 	}
-	return g, nil
+	g.Versions = string(arrays["versions"].Bytes)
+	return arrays, nil
 }
 
 // Stat is that of a tap for a picture.
