@@ -15,7 +15,7 @@ import (
 // FitOptions says how Fit trains. The zero value is the good default; a pointer
 // is there where zero is a choice of its own.
 type FitOptions struct {
-	// Seed of the first weights, of shuffling and of dropout.
+	// Seed of the hidden layers' first weights, of shuffling and of dropout.
 	Seed uint64 `json:"seed,omitempty"`
 
 	// Hidden is the units of up to three layers between the features and the
@@ -327,6 +327,13 @@ func (f *fit) trainHead(ctx context.Context, head nn.Layer, in nn.Shape, feature
 	weights, err := nn.Init(head, in, f.options.Seed)
 	if err != nil {
 		return best{}, err
+	}
+	// The last layer starts from zero: with no hidden layer the problem is
+	// convex, and a random start only makes seeds differ (decision 0080).
+	for name, w := range weights {
+		if strings.HasSuffix(name, "/logits/kernel") {
+			clear(w.Data)
+		}
 	}
 	start := time.Now()
 	t := f.trainer(TrainStage, head, in, features)
