@@ -15,7 +15,7 @@ func (f *fit) tuneAfter(ctx context.Context, data Dataset, head nn.Layer) (fitte
 	if err != nil {
 		return fitted{}, err
 	}
-	frozen, err := nn.Freeze(before, f.in(), f.before.weights)
+	frozen, err := nn.Freeze(before, f.prep.shape(), f.before.weights)
 	if err != nil {
 		return fitted{}, err
 	}

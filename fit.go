@@ -209,7 +209,7 @@ func (f *fit) run(ctx context.Context, data Dataset, o FitOptions) (after *snaps
 	}
 	model := f.before.model
 	model.Top = topOf(w.head)
-	weights, err := f.before.weights.Of(model.Body, f.in())
+	weights, err := f.before.weights.Of(model.Body, f.prep.shape())
 	if err != nil {
 		return nil, err
 	}
@@ -219,9 +219,6 @@ func (f *fit) run(ctx context.Context, data Dataset, o FitOptions) (after *snaps
 	info := Info{Origin: f.before.info.Origin, Fit: &f.options, History: f.history}
 	return newSnapshot(model, nn.Merge(weights, w.best.weights), f.prep, info, w.body)
 }
-
-// in is the shape of the pictures as the network sees them.
-func (f *fit) in() nn.Shape { return nn.Shape{H: f.prep.Size, W: f.prep.Size, C: 3} }
 
 // trainable returns the training and validation samples of a dataset that c can
 // learn from.
@@ -257,7 +254,7 @@ type fitted struct {
 
 // work extracts features, trains the head and tunes the body.
 func (f *fit) work(ctx context.Context, data Dataset) (fitted, error) {
-	head, err := headOf(f.before.model.Body, f.in(), f.options, len(f.c.classes))
+	head, err := headOf(f.before.model.Body, f.prep.shape(), f.options, len(f.c.classes))
 	if err != nil {
 		return fitted{}, err
 	}
@@ -265,8 +262,8 @@ func (f *fit) work(ctx context.Context, data Dataset) (fitted, error) {
 		return f.tuneAfter(ctx, data, head)
 	}
 	r := f.before.runner
-	if r.body.In != f.in() {
-		body, err := nn.Freeze(f.before.model.Body, f.in(), f.before.weights)
+	if r.body.In != f.prep.shape() {
+		body, err := nn.Freeze(f.before.model.Body, f.prep.shape(), f.before.weights)
 		if err != nil {
 			return fitted{}, err
 		}

@@ -265,9 +265,6 @@ func assemble(model nn.Model, weights nn.Weights, labels []string, prep Preproce
 	return c, nil
 }
 
-// shape is that of the network's input.
-func (p Preprocess) shape() nn.Shape { return nn.Shape{H: p.Size, W: p.Size, C: 3} }
-
 // limits are those that the network was trained under.
 func (i Info) limits() Limits {
 	if i.Fit == nil {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/argus-go/argus/internal/kernel/resize"
 	"github.com/argus-go/argus/internal/picture"
+	"github.com/argus-go/argus/nn"
 )
 
 // Limits says how big a file and a picture may be before they are refused.
@@ -136,6 +137,9 @@ func (p Preprocess) check() error {
 	}
 	return nil
 }
+
+// shape is that of the network's input.
+func (p Preprocess) shape() nn.Shape { return nn.Shape{H: p.Size, W: p.Size, C: 3} }
 
 // squareLen is the length of a square in bytes and of an input in floats.
 func (p Preprocess) squareLen() int { return 3 * p.Size * p.Size }

@@ -149,12 +149,8 @@ func (b *builder) layer(l Layer, x *gorgonia.Node) *gorgonia.Node {
 	case Concat:
 		return b.concat(b.name("concat"), b.layers(l, x)...)
 	case Add:
-		scale := l.Scale
-		if scale == 0 {
-			scale = 1
-		}
 		name := b.name("add")
-		return b.activation(name, l.Act, b.sum(name, scale, b.layers(l.Branches, x)...))
+		return b.activation(name, l.Act, b.sum(name, l.scale(), b.layers(l.Branches, x)...))
 	case Gate:
 		return b.gate(b.name("gate"), x, b.layer(l.Body, x))
 	case Block:

@@ -121,6 +121,14 @@ func (Dense) layer()      {}
 func (Dropout) layer()    {}
 func (Scale) layer()      {}
 
+// scale is Scale with its default.
+func (l Add) scale() float32 {
+	if l.Scale == 0 {
+		return 1
+	}
+	return l.Scale
+}
+
 // A Model is a network with what its input must look like.
 type Model struct {
 	Name  string

@@ -66,13 +66,7 @@ func (e *env) taken(g *gorgonia.ExprGraph, h uint32) bool {
 func newEnv() *env { return &env{ctx: context.Background()} }
 
 // size is the number of values of the output.
-func (o *op) size() int {
-	n := 1
-	for _, d := range o.shape {
-		n *= d
-	}
-	return n
-}
+func (o *op) size() int { return tensor.Shape(o.shape).TotalSize() }
 
 // use makes out the op's memory.
 func (o *op) use(out []float32) {

@@ -19,7 +19,7 @@ func (m *maker) activation(name string, kind Activation, x *gorgonia.Node) *gorg
 		name:  name,
 		shape: shape,
 		run: func(crew *parallel.Crew, in [][]float32, out []float32) {
-			forward(kind, &frame{crew: crew}, c, in[0], out)
+			forward(kind, crew, c, in[0], out)
 		},
 		grad: func(m *maker, in gorgonia.Nodes, y, dy *gorgonia.Node, _ []bool) gorgonia.Nodes {
 			from := y

@@ -18,14 +18,7 @@ func (m *maker) sum(name string, scale float32, branches ...*gorgonia.Node) *gor
 		name:  name,
 		shape: branches[0].Shape(),
 		run: func(crew *parallel.Crew, in [][]float32, out []float32) {
-			if len(in) == 1 {
-				copy(out, in[0])
-				return
-			}
-			vec.ScaleAdd(crew, 1, in[0], scale, in[1], out)
-			for _, x := range in[2:] {
-				vec.Axpy(crew, scale, x, out)
-			}
+			residual(crew, scale, in, out)
 		},
 		grad: func(m *maker, in gorgonia.Nodes, _, dy *gorgonia.Node, need []bool) gorgonia.Nodes {
 			grads := make(gorgonia.Nodes, len(in))

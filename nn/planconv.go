@@ -52,7 +52,7 @@ func (c *planner) fold(name string, n BatchNorm, channels int) (scale, shift []f
 	return scale, shift
 }
 
-// folded returns a kernel whose last axis is the output channel, and a bias,
+// folded returns a kernel whose last axis is the output channel or unit, and a bias,
 // with batch norm and the given factor taken in.
 func (c *planner) folded(l Conv, kernel []float32, channels int, factor float32) (k, bias []float32) {
 	k, bias = slices.Clone(kernel), make([]float32, channels)
@@ -121,19 +121,7 @@ func (c *planner) matmul(l Dense, in value, s sink) value {
 	if s.add != nil {
 		l.Act = s.act
 	}
-	k := slices.Clone(c.data(l.Name + "/kernel"))
-	bias := make([]float32, l.Units)
-	if !l.NoBias {
-		copy(bias, c.data(l.Name+"/bias"))
-	}
-	if s.scale != 0 && s.scale != 1 {
-		for i := range k {
-			k[i] *= s.scale
-		}
-		for i := range bias {
-			bias[i] *= s.scale
-		}
-	}
+	k, bias := c.folded(Conv{Name: l.Name, Bias: !l.NoBias}, c.data(l.Name+"/kernel"), l.Units, s.scale)
 	rows := in.shape.Size()
 	packed := gemm.Pack(k, rows, l.Units, l.Units, false)
 	return c.product(l.Name, l.Act, in, s, Shape{1, 1, l.Units}, bias, func(f *frame, out value, ep gemm.Epilogue) {

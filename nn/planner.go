@@ -6,6 +6,7 @@ import (
 	"github.com/argus-go/argus/internal/kernel/act"
 	"github.com/argus-go/argus/internal/kernel/pool"
 	"github.com/argus-go/argus/internal/kernel/vec"
+	"github.com/argus-go/argus/internal/parallel"
 )
 
 // A value is an activation: some channels of every pixel of a buffer.
@@ -154,10 +155,7 @@ func takesSum(l Layer) bool {
 }
 
 func (c *planner) sum(l Add, in value, s sink) value {
-	scale := l.Scale
-	if scale == 0 {
-		scale = 1
-	}
+	scale := l.scale()
 	first, rest := l.Branches[0], l.Branches[1:]
 	if len(rest) == 1 && takesSum(rest[0]) {
 		v := c.layer(first, in, sink{})
@@ -169,18 +167,26 @@ func (c *planner) sum(l Add, in value, s sink) value {
 	}
 	return c.compact(s, vs[0].shape, func(out value) value {
 		c.emit("add", out, vs, func(f *frame) {
-			y := f.of(out)
-			if len(vs) == 1 {
-				copy(y, f.of(vs[0]))
-				return
+			branches := make([][]float32, len(vs))
+			for i, v := range vs {
+				branches[i] = f.of(v)
 			}
-			vec.ScaleAdd(f.crew, 1, f.of(vs[0]), scale, f.of(vs[1]), y)
-			for _, v := range vs[2:] {
-				vec.Axpy(f.crew, scale, f.of(v), y)
-			}
+			residual(f.crew, scale, branches, f.of(out))
 		})
 		return c.activate(l.Act, out, sink{dst: &out})
 	})
+}
+
+// residual is y = b₀ + scale·(b₁ + b₂ + …).
+func residual(crew *parallel.Crew, scale float32, branches [][]float32, y []float32) {
+	if len(branches) == 1 {
+		copy(y, branches[0])
+		return
+	}
+	vec.ScaleAdd(crew, 1, branches[0], scale, branches[1], y)
+	for _, b := range branches[2:] {
+		vec.Axpy(crew, scale, b, y)
+	}
 }
 
 func (c *planner) gate(l Gate, in value, s sink) value {
@@ -230,26 +236,26 @@ func (c *planner) activate(kind Activation, in value, s sink) value {
 	}
 	return c.compact(s, in.shape, func(out value) value {
 		return c.emit(kind.String(), out, []value{in}, func(f *frame) {
-			forward(kind, f, in.shape.C, f.of(in), f.of(out))
+			forward(kind, f.crew, in.shape.C, f.of(in), f.of(out))
 		})
 	})
 }
 
 // forward is y = kind(x) over rows of c channels; y may be x.
-func forward(kind Activation, f *frame, c int, x, y []float32) {
+func forward(kind Activation, crew *parallel.Crew, c int, x, y []float32) {
 	switch kind {
 	case ReLU:
-		act.ReLU(f.crew, x, y)
+		act.ReLU(crew, x, y)
 	case ReLU6:
-		act.ReLU6(f.crew, x, y)
+		act.ReLU6(crew, x, y)
 	case Swish:
-		act.Swish(f.crew, x, y)
+		act.Swish(crew, x, y)
 	case Sigmoid:
-		act.Sigmoid(f.crew, x, y)
+		act.Sigmoid(crew, x, y)
 	case Tanh:
-		act.Tanh(f.crew, x, y)
+		act.Tanh(crew, x, y)
 	case Softmax:
-		act.Softmax(f.crew, len(x)/c, c, x, y)
+		act.Softmax(crew, len(x)/c, c, x, y)
 	default:
 		copy(y, x)
 	}
