@@ -15,12 +15,16 @@ const (
 func (v variant) model(classes int) nn.Model {
 	stem := v.outer(v.stages[0].in)
 	body := nn.Seq{nn.Block{Name: "stem", Body: v.conv("conv", stem, 3, 2, v.act)}}
+	aliases := map[string]string{"stem_activation": "stem", "top_activation": "top"}
 	in, b, blocks := stem, 0, v.blocks()
 	for i, s := range v.stages {
 		s.in, s.out = in, v.channels(s.out)
 		for j := range v.repeats(i) {
 			rate := float32(dropPath * float64(b) / float64(blocks))
-			body = append(body, nn.Block{Name: fmt.Sprintf("block%d%c", i+1, 'a'+j), Body: s.layer(v.family, rate)})
+			name := blockName(i, j)
+			layer := s.layer(v.family, rate)
+			body = append(body, nn.Block{Name: name, Body: layer})
+			s.alias(aliases, name, layer)
 			s.in, s.stride = s.out, 1
 			b++
 		}
@@ -30,12 +34,17 @@ func (v variant) model(classes int) nn.Model {
 		nn.Block{Name: "top", Body: v.conv("conv", v.outer(topChannels), 1, 1, v.act)},
 		nn.GlobalPool{Kind: nn.Avg})
 	return nn.Model{
-		Name:  "efficientnet-" + v.name,
-		Input: v.input(),
-		Body:  body,
-		Top:   nn.Seq{nn.Dropout{Rate: v.dropout}, nn.Dense{Name: "predictions", Units: classes, Act: nn.Softmax}},
+		Name:    "efficientnet-" + v.name,
+		Input:   v.input(),
+		Body:    body,
+		Top:     nn.Seq{nn.Dropout{Rate: v.dropout}, nn.Dense{Name: "predictions", Units: classes, Act: nn.Softmax}},
+		Cuts:    []string{blockName(len(v.stages)-1, 0), blockName(len(v.stages)-2, 0)},
+		Aliases: aliases,
 	}
 }
+
+// blockName is that of repeat j of stage i, both from 0.
+func blockName(i, j int) string { return fmt.Sprintf("block%d%c", i+1, 'a'+j) }
 
 // input says what the published weights expect. Keras divides by √std twice for
 // v1 (its rescaling_1), which makes (x/255-mean)/std with ImageNet's numbers.
@@ -95,6 +104,27 @@ func (s stage) layer(f family, rate float32) nn.Layer {
 		body = append(body, nn.Dropout{Rate: rate, Path: true})
 	}
 	return nn.Add{Branches: []nn.Layer{nn.Seq{}, body}}
+}
+
+// alias adds Keras' names of the layers of a block.
+func (s stage) alias(names map[string]string, block string, layer nn.Layer) {
+	body, plain := layer.(nn.Seq)
+	if !plain {
+		names[block+"_add"] = block
+		body = layer.(nn.Add).Branches[1].(nn.Seq)
+	}
+	for _, l := range body {
+		c, ok := l.(nn.Conv)
+		if !ok {
+			continue
+		}
+		part := map[string]string{"expand": "_expand", "depthwise": "", "project": "_project"}[c.Name]
+		suffix := "_activation"
+		if c.Act == nn.Linear {
+			suffix = "_bn"
+		}
+		names[block+part+suffix] = block + "/" + c.Name
+	}
 }
 
 // mbConv widens, convolves each channel apart, weighs the channels, narrows.

@@ -4,7 +4,9 @@
 // Every network takes square RGB pictures, NHWC, of its own default size or any
 // from 32×32 up, and gives 1×1×F features (F = 1280 at width 1). [nn.Input]
 // says how pixels are normalised. The blocks to tap or to cut at are stem,
-// block1a, block1b, block2a … and top.
+// block1a, block1b, block2a … and top; fine-tuning begins at the last stage or
+// the one before, block7a or block6a of B0. Keras' names of layers are aliases:
+// block5a_expand_activation, block6d_add, top_activation.
 //
 // Sources of the tables and their scaling: Table 1 of Tan & Le, "EfficientNet"
 // (arXiv:1905.11946); Table 4 of "EfficientNetV2" (arXiv:2104.00298) and

@@ -7,7 +7,7 @@ package inception
 
 import "github.com/argus-go/argus/nn"
 
-func model(name string, body nn.Seq, classes int) nn.Model {
+func model(name string, body nn.Seq, classes int, cuts ...string) nn.Model {
 	return nn.Model{
 		Name: name,
 		Input: nn.Input{
@@ -17,6 +17,7 @@ func model(name string, body nn.Seq, classes int) nn.Model {
 			Std:     [3]float32{127.5, 127.5, 127.5},
 		},
 		Body: body,
+		Cuts: cuts,
 		Top:  nn.Dense{Name: "predictions", Units: classes, Act: nn.Softmax},
 	}
 }

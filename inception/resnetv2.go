@@ -2,6 +2,7 @@ package inception
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/argus-go/argus/nn"
 )
@@ -10,7 +11,9 @@ import (
 // is added to their input. It maps pictures to 1536 features: Figure 15 of
 // Szegedy et al., "Inception-v4, Inception-ResNet and the Impact of Residual
 // Connections on Learning" (arXiv:1602.07261). Its blocks are stem, mixed_5b,
-// block35_1–10, mixed_6a, block17_1–20, mixed_7a, block8_1–10 and conv_7b.
+// block35_1–10, mixed_6a, block17_1–20, mixed_7a, block8_1–10 and conv_7b;
+// fine-tuning begins at block8_1 or block17_1. Keras' names of layers are
+// aliases: block35_1_ac, block35_1_conv, conv_7b_ac.
 func ResNetV2(classes int) nn.Model {
 	body := nn.Seq{ //                       output for 299×299
 		stem(), //                           35×35×192
@@ -46,7 +49,19 @@ func ResNetV2(classes int) nn.Model {
 		block("conv_7b", conv(1536, 1, 1)), // 8×8×1536
 		nn.GlobalPool{Kind: nn.Avg},        // 1×1×1536
 	)
-	return model("inception-resnet-v2", body, classes)
+	m := model("inception-resnet-v2", body, classes, "block8_1", "block17_1")
+	m.Aliases = map[string]string{"conv_7b_ac": "conv_7b"}
+	for _, l := range body {
+		b, ok := l.(nn.Block)
+		if !ok || !strings.HasPrefix(b.Name, "block") {
+			continue
+		}
+		m.Aliases[b.Name+"_conv"] = b.Name + "/up"
+		if b.Name != "block8_10" { // which has none
+			m.Aliases[b.Name+"_ac"] = b.Name
+		}
+	}
+	return m
 }
 
 // residual is act(x + scale·up(branches(x))), where up is a 1×1 convolution

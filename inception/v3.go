@@ -4,7 +4,8 @@ import "github.com/argus-go/argus/nn"
 
 // V3 maps pictures to 2048 features: Table 1 of Szegedy et al., "Rethinking the
 // Inception Architecture for Computer Vision" (arXiv:1512.00567). Its blocks
-// are stem and mixed0–mixed10.
+// are stem and mixed0–mixed10, as Keras names their outputs; fine-tuning begins
+// at mixed10 or mixed9.
 func V3(classes int) nn.Model {
 	return model("inception-v3", nn.Seq{ // output for 299×299
 		stem(), //                           35×35×192
@@ -33,7 +34,7 @@ func V3(classes int) nn.Model {
 		moduleC("mixed9"),           //     8×8×2048
 		moduleC("mixed10"),          //     8×8×2048
 		nn.GlobalPool{Kind: nn.Avg}, //      1×1×2048
-	}, classes)
+	}, classes, "mixed10", "mixed9")
 }
 
 // moduleA is Figure 5: a 5×5 branch beside one of two 3×3.

@@ -21,7 +21,7 @@ type Options struct {
 type Graph struct {
 	Output *gorgonia.Node            // [N,H,W,C]
 	Params gorgonia.Nodes            // trainable weights; a node's name is the weight's path
-	Taps   map[string]*gorgonia.Node // outputs of blocks by name
+	Taps   map[string]*gorgonia.Node // outputs of blocks and of layers with weights, by path
 
 	norms []*normState
 	step  stepState
@@ -158,12 +158,11 @@ func (b *builder) layer(l Layer, x *gorgonia.Node) *gorgonia.Node {
 		b.path = l.Name
 		y := b.layer(l.Body, x)
 		b.path = outer
-		b.graph.Taps[l.Name] = y
-		return y
+		return b.tap(l.Name, y)
 	case Conv:
-		return b.conv(l, x)
+		return b.tap(l.Name, b.conv(l, x))
 	case Norm:
-		return b.norm(l.Name, l.BatchNorm, x)
+		return b.tap(l.Name, b.norm(l.Name, l.BatchNorm, x))
 	case Act:
 		return b.activation(b.name("act"), l.Kind, x)
 	case Pool:
@@ -172,7 +171,7 @@ func (b *builder) layer(l Layer, x *gorgonia.Node) *gorgonia.Node {
 		return b.globalPool(b.name("globalpool"), l.Kind, x)
 	case Dense:
 		kernel, bias := b.param(l.Name+"/kernel"), b.paramIf(!l.NoBias, l.Name+"/bias")
-		return b.activation(l.Name, l.Act, b.dense(l.Name, shapeOf(x).Size(), l.Units, x, kernel, bias))
+		return b.tap(l.Name, b.activation(l.Name, l.Act, b.dense(l.Name, shapeOf(x).Size(), l.Units, x, kernel, bias)))
 	case Dropout:
 		return b.drop(l, x)
 	case Scale:
@@ -181,6 +180,11 @@ func (b *builder) layer(l Layer, x *gorgonia.Node) *gorgonia.Node {
 	}
 	b.err = fmt.Errorf("nn: a %T is not a layer", l)
 	return nil
+}
+
+func (b *builder) tap(name string, y *gorgonia.Node) *gorgonia.Node {
+	b.graph.Taps[name] = y
+	return y
 }
 
 func (b *builder) conv(l Conv, x *gorgonia.Node) *gorgonia.Node {

@@ -43,7 +43,7 @@ func TestParamsAreTheTrainableWeightsAndShareTheirMemory(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
-func TestTapsAreTheBlocks(t *testing.T) {
+func TestTapsAreBlocksAndLayersWithWeights(t *testing.T) {
 	l := nn.Seq{
 		nn.Block{Name: "stem", Body: nn.Conv{Filters: 4, Kernel: [2]int{3, 3}, Stride: 2}},
 		nn.Block{Name: "body", Body: nn.Block{Name: "inner", Body: nn.GlobalPool{Kind: nn.Avg}}},
@@ -51,7 +51,8 @@ func TestTapsAreTheBlocks(t *testing.T) {
 	in := hwc(6, 6, 3)
 	w := randomWeights(t, l, in, 1)
 	g, b := graph(t, l, in, w, 2, nn.Options{})
-	require.Len(t, b.Taps, 3)
+	require.Len(t, b.Taps, 4)
+	require.Same(t, b.Taps["stem"], b.Taps["stem/conv1"])
 	require.Same(t, b.Output, b.Taps["body"])
 	require.Same(t, b.Output, b.Taps["body/inner"])
 	got := results(t, machine(t, g, b.Taps["stem"]), 1, b.Taps["stem"])[0]

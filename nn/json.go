@@ -182,12 +182,13 @@ type modelJSON struct {
 	Input Input
 	Body  node
 	Top   node
+	Cuts  []string `json:",omitempty"`
 }
 
 // MarshalJSON writes the network as a tree of one-key objects, enumerations as
 // strings. The form is part of the model file and only ever grows.
 func (m Model) MarshalJSON() ([]byte, error) {
-	return json.Marshal(modelJSON{m.Name, m.Input, node{m.Body}, node{m.Top}})
+	return json.Marshal(modelJSON{m.Name, m.Input, node{m.Body}, node{m.Top}, m.Cuts})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes. Unknown layers and fields are
@@ -200,7 +201,7 @@ func (m *Model) UnmarshalJSON(b []byte) error {
 	if err != nil {
 		return err
 	}
-	*m = Model{j.Name, j.Input, j.Body.Layer, j.Top.Layer}
+	*m = Model{Name: j.Name, Input: j.Input, Body: j.Body.Layer, Top: j.Top.Layer, Cuts: j.Cuts}
 	return nil
 }
 

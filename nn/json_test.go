@@ -54,6 +54,7 @@ func TestEveryNetworkComesBackFromJSON(t *testing.T) {
 		require.NoError(t, err)
 		var got nn.Model
 		require.NoError(t, json.Unmarshal(b, &got), m.Name)
+		m.Aliases = nil // no part of the form
 		require.Equal(t, m, got)
 		again, err := json.Marshal(got)
 		require.NoError(t, err)
@@ -81,6 +82,7 @@ func TestTheJSONFormNeverChanges(t *testing.T) {
 		require.NoError(t, err)
 		var got nn.Model
 		require.NoError(t, json.Unmarshal(golden, &got))
+		m.Aliases = nil // no part of the form
 		require.Equal(t, m, got, file)
 		var compact bytes.Buffer
 		require.NoError(t, json.Compact(&compact, golden))

@@ -135,6 +135,13 @@ type Model struct {
 	Input Input
 	Body  Layer // picture → features, 1×1×F
 	Top   Layer `json:",omitempty"` // features → classes; nil without
+
+	// Cuts are the blocks that fine-tuning commonly begins at: the one that
+	// trains the least first.
+	Cuts []string `json:",omitempty"`
+	// Aliases give taps the names that other libraries have for them. They are
+	// no part of the JSON form.
+	Aliases map[string]string `json:"-"`
 }
 
 // Input says which numbers a network expects of a picture: size by size

@@ -124,6 +124,14 @@ func (r *resolver) layers(ls []Layer, s scope) []Layer {
 
 // label names a layer in messages.
 func label(l Layer) string {
+	if name := nameOf(l); name != "" {
+		return name
+	}
+	return strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", l), "nn."))
+}
+
+// nameOf is the name of a block or a layer with weights, "" of another.
+func nameOf(l Layer) string {
 	switch l := l.(type) {
 	case Conv:
 		return l.Name
@@ -134,5 +142,5 @@ func label(l Layer) string {
 	case Block:
 		return l.Name
 	}
-	return strings.ToLower(strings.TrimPrefix(fmt.Sprintf("%T", l), "nn."))
+	return ""
 }

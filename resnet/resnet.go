@@ -15,7 +15,9 @@ import (
 )
 
 // ResNet50 maps pictures to 2048 features. Its blocks are stem,
-// conv2_block1–3, conv3_block1–4, conv4_block1–6 and conv5_block1–3.
+// conv2_block1–3, conv3_block1–4, conv4_block1–6 and conv5_block1–3; fine-tuning
+// begins at conv5_block3 or conv5_block2. Keras' names of layers are aliases:
+// conv1_relu, conv4_block6_2_relu, conv5_block3_out.
 func ResNet50(classes int) nn.Model { return model("resnet50", [4]int{3, 4, 6, 3}, classes) }
 
 // ResNet101 is [ResNet50] with 23 blocks in conv4.
@@ -34,23 +36,26 @@ var stages = [4]struct{ filters, stride int }{
 
 func model(name string, repeats [4]int, classes int) nn.Model {
 	body := nn.Seq{stem()}
+	aliases := map[string]string{"conv1_relu": "stem/conv", "pool1_pool": "stem"}
 	for i, s := range stages {
 		for j := range repeats[i] {
 			stride := 1
 			if j == 0 {
 				stride = s.stride
 			}
-			body = append(body, nn.Block{
-				Name: fmt.Sprintf("conv%d_block%d", i+2, j+1),
-				Body: bottleneck(s.filters, stride, j == 0),
-			})
+			name := fmt.Sprintf("conv%d_block%d", i+2, j+1)
+			body = append(body, nn.Block{Name: name, Body: bottleneck(s.filters, stride, j == 0)})
+			aliases[name+"_1_relu"], aliases[name+"_2_relu"] = name+"/conv1", name+"/conv2"
+			aliases[name+"_3_bn"], aliases[name+"_out"] = name+"/conv3", name
 		}
 	}
 	return nn.Model{
-		Name:  name,
-		Input: nn.Input{Size: 224, MinSize: 32, Mean: [3]float32{103.939, 116.779, 123.68}, BGR: true},
-		Body:  append(body, nn.GlobalPool{Kind: nn.Avg}),
-		Top:   nn.Dense{Name: "predictions", Units: classes, Act: nn.Softmax},
+		Name:    name,
+		Input:   nn.Input{Size: 224, MinSize: 32, Mean: [3]float32{103.939, 116.779, 123.68}, BGR: true},
+		Body:    append(body, nn.GlobalPool{Kind: nn.Avg}),
+		Top:     nn.Dense{Name: "predictions", Units: classes, Act: nn.Softmax},
+		Cuts:    []string{"conv5_block3", "conv5_block2"},
+		Aliases: aliases,
 	}
 }
 

@@ -12,7 +12,9 @@ import (
 	"github.com/argus-go/argus/nn"
 )
 
-// New maps pictures to 2048 features. Its blocks are block1–block14.
+// New maps pictures to 2048 features. Its blocks are block1–block14; fine-tuning
+// begins at block14 or block13. Keras' names of layers are aliases:
+// block13_sepconv2_act, block14_sepconv2_act.
 func New(classes int) nn.Model {
 	body := nn.Seq{
 		block(1, conv(32, 3, 2), conv(64, 3, 1)),                           // 147×147×64 for 299×299
@@ -38,9 +40,31 @@ func New(classes int) nn.Model {
 			Mean:    [3]float32{127.5, 127.5, 127.5},
 			Std:     [3]float32{127.5, 127.5, 127.5},
 		},
-		Body: body,
-		Top:  nn.Dense{Name: "predictions", Units: classes, Act: nn.Softmax},
+		Body:    body,
+		Cuts:    []string{"block14", "block13"},
+		Aliases: aliases(),
+		Top:     nn.Dense{Name: "predictions", Units: classes, Act: nn.Softmax},
 	}
+}
+
+// aliases are Keras' names of layers. There an activation bears the name of the
+// convolution that it comes before, except in the last block.
+func aliases() map[string]string {
+	names := map[string]string{
+		"block1_conv1_act": "block1/conv1", "block1_conv2_act": "block1/conv2",
+		"block14_sepconv1_act": "block14/conv1", "block14_sepconv2_act": "block14/conv2",
+	}
+	for n := 2; n <= 13; n++ {
+		last := 2
+		if 5 <= n && n <= 12 {
+			last = 3
+		}
+		for i := 2; i <= last; i++ {
+			names[fmt.Sprintf("block%d_sepconv%d_act", n, i)] = fmt.Sprintf("block%d/conv%d", n, i-1)
+		}
+		names[fmt.Sprintf("block%d_sepconv%d_bn", n, last)] = fmt.Sprintf("block%d/conv%d", n, last)
+	}
+	return names
 }
 
 // relu comes before a block's first convolution, not before its shortcut.
