@@ -75,6 +75,12 @@ func New(r io.ReaderAt, size int64) (*File, error) {
 	return f, nil
 }
 
+// Is says whether the size bytes behind r are an HDF5 file.
+func Is(r io.ReaderAt, size int64) bool {
+	_, err := signatureAt(r, size)
+	return err == nil
+}
+
 // Close closes what Open opened.
 func (f *File) Close() error {
 	if f.closer == nil {
@@ -89,20 +95,29 @@ func (f *File) Size() int64 { return int64(f.size) }
 // Root opens the root group.
 func (f *File) Root() (*Object, error) { return f.object("/", f.root) }
 
-// readSuperblock finds the signature, at 0 or at a power of two from 512 on,
-// and reads what follows. Addresses in the file count from the signature.
-func (f *File) readSuperblock(r io.ReaderAt, size int64) error {
+// signatureAt finds the signature, at 0 or at a power of two from 512 on.
+func signatureAt(r io.ReaderAt, size int64) (int64, error) {
 	head := make([]byte, len(signature))
 	for at := int64(0); at <= size-int64(len(signature)); at = max(512, 2*at) {
 		if _, err := r.ReadAt(head, at); err != nil {
-			return err
+			return 0, err
 		}
 		if string(head) == signature {
-			f.r, f.size = io.NewSectionReader(r, at, size-at), uint64(size-at)
-			return f.parseSuperblock(uint64(at))
+			return at, nil
 		}
 	}
-	return fmt.Errorf("no HDF5 signature in %d bytes", size)
+	return 0, fmt.Errorf("no HDF5 signature in %d bytes", size)
+}
+
+// readSuperblock reads what follows the signature. Addresses in the file count
+// from it.
+func (f *File) readSuperblock(r io.ReaderAt, size int64) error {
+	at, err := signatureAt(r, size)
+	if err != nil {
+		return err
+	}
+	f.r, f.size = io.NewSectionReader(r, at, size-at), uint64(size-at)
+	return f.parseSuperblock(uint64(at))
 }
 
 func (f *File) parseSuperblock(at uint64) error {

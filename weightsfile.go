@@ -1,0 +1,80 @@
+package argus
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/argus-go/argus/internal/hdf5"
+	"github.com/argus-go/argus/internal/keras"
+	"github.com/argus-go/argus/nn"
+)
+
+// A weightFormat is a kind of file that holds a network's weights.
+type weightFormat struct {
+	name string
+	is   func(r io.ReaderAt, size int64) bool
+	load func(r io.ReaderAt, size int64, m nn.Model) (nn.Weights, error)
+}
+
+// weightFormats are the files that BackboneFrom reads, told by content.
+var weightFormats = []weightFormat{
+	{"Keras HDF5 (.h5)", hdf5.Is, keras.Load},
+}
+
+// BackboneFrom is model with the weights of the file at path, which are read
+// when they are first needed. The file's content says what it is, not its name:
+//
+//   - HDF5 as Keras 1, 2 and 3 write it, .h5 weights and whole models; layers
+//     are matched by name where they have the names of the EfficientNet family,
+//     else by order, as Keras does.
+//
+// A file without the top's weights will do where only the body is needed. A file
+// that does not fit is an [nn.ErrWeights] that lists all mismatches. Set Classes
+// of the result to predict with the file's own top ([Pretrained]).
+func BackboneFrom(model nn.Model, path string) nn.Backbone {
+	return nn.Backbone{
+		Model:  model,
+		Origin: nn.Origin{Source: filepath.Base(path)},
+		Weights: func(ctx context.Context, progress func(done, total int64)) (nn.Weights, error) {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			w, size, err := readWeights(model, path)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", path, withoutPath(err))
+			}
+			if progress != nil {
+				progress(size, size)
+			}
+			return w, nil
+		},
+	}
+}
+
+func readWeights(model nn.Model, path string) (nn.Weights, int64, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, 0, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, 0, fmt.Errorf("is not a regular file: %v", info.Mode())
+	}
+	names := make([]string, len(weightFormats))
+	for i, format := range weightFormats {
+		if format.is(f, info.Size()) {
+			w, err := format.load(f, info.Size(), model)
+			return w, info.Size(), err
+		}
+		names[i] = format.name
+	}
+	return nil, 0, fmt.Errorf("is none of the formats read: %s", strings.Join(names, ", "))
+}

@@ -1,0 +1,41 @@
+package argus
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/argus-go/argus/efficientnet"
+	"github.com/argus-go/argus/internal/shared"
+	"github.com/argus-go/argus/nn"
+)
+
+func TestABackboneReadsItsWeightsFromAKerasFile(t *testing.T) {
+	m := efficientnet.Lite0(1000)
+	var seen [2]int64
+	w, err := BackboneFrom(m, shared.Path(t, "weights/efficientnetlite0.h5")).Weights(context.Background(), func(done, total int64) {
+		seen = [2]int64{done, total}
+	})
+	require.NoError(t, err)
+	require.NoError(t, w.Check(m.Whole(), m.Input.Shape(), true))
+	require.Equal(t, [2]int64{19_128_168, 19_128_168}, seen)
+}
+
+func TestAWeightsFileThatCannotBeReadSaysWhy(t *testing.T) {
+	read := func(path string) error {
+		_, err := BackboneFrom(efficientnet.Lite0(5), path).Weights(context.Background(), nil)
+		return err
+	}
+	dir := t.TempDir()
+	require.ErrorIs(t, read(filepath.Join(dir, "none.h5")), os.ErrNotExist)
+	require.ErrorContains(t, read(dir), "is not a regular file")
+	text := filepath.Join(dir, "text.h5")
+	require.NoError(t, os.WriteFile(text, []byte("no weights at all"), 0o600))
+	require.ErrorContains(t, read(text), text+": is none of the formats read: Keras HDF5 (.h5)")
+	err := read(shared.Path(t, "weights/efficientnetlite0.h5"))
+	require.ErrorIs(t, err, nn.ErrWeights)
+	require.ErrorContains(t, err, "predictions/kernel: the network wants [1280 5], the weights have [1280 1000]")
+}
