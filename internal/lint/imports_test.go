@@ -26,7 +26,7 @@ var layers = [][]string{
 	{"internal/keras"},
 	{"nn"},
 	{"internal/atomicfile", "internal/imagenet", "internal/npz", "internal/picture", "internal/safetensors"},
-	{"internal/hdf5"},
+	{"internal/torch", "internal/hdf5"},
 	{"internal/half", "internal/shared"},
 	{"internal/kernel/act", "internal/kernel/conv", "internal/kernel/depthwise", "internal/kernel/loss",
 		"internal/kernel/norm", "internal/kernel/optim", "internal/kernel/pool", "internal/kernel/resize"},
