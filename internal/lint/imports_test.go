@@ -22,6 +22,7 @@ var layers = [][]string{
 	{"serve"},
 	{"."},
 	{"efficientnet/lite0"},
+	{"tfrecord"},
 	{"efficientnet", "inception", "resnet", "xception"},
 	{"internal/keras"},
 	{"nn"},
