@@ -59,14 +59,17 @@ type (
 	// Act is an activation on its own.
 	Act struct{ Kind Activation }
 
-	// Pool takes the maximum or the mean over windows. Padding never counts:
-	// neither towards a maximum nor, as in TensorFlow, towards a mean.
+	// Pool takes the maximum or the mean over windows. Padding never counts
+	// towards a maximum nor, as in TensorFlow, towards a mean, unless CountPad
+	// makes it zeros there, as in PyTorch.
 	Pool struct {
 		Kind   PoolKind `json:",omitzero"`
 		Window int
 		Stride int     `json:",omitzero"` // 0 stands for 1
 		Pad    Padding `json:",omitzero"`
 		Pads   [4]int  `json:",omitzero"` // top, bottom, left, right, with Explicit
+
+		CountPad bool `json:",omitzero"`
 	}
 
 	// GlobalPool takes the mean or the maximum over the whole grid: 1×1×C.

@@ -32,6 +32,7 @@ func poolGeometry(l Pool, in Shape) pool.Shape {
 	return pool.Shape{
 		H: in.H, W: in.W, C: in.C, KH: l.Window, KW: l.Window,
 		StrideH: h.stride, StrideW: w.stride, Top: h.before, Left: w.before, OutH: h.out, OutW: w.out,
+		CountPad: l.CountPad,
 	}
 }
 

@@ -14,6 +14,7 @@ type Shape struct {
 	StrideH, StrideW int
 	Top, Left        int // rows and columns of padding before the picture
 	OutH, OutW       int
+	CountPad         bool // in Avg, padding counts as zeros
 }
 
 func (s Shape) in() int { return s.H * s.W * s.C }
@@ -42,12 +43,27 @@ func Max(crew *parallel.Crew, s Shape, n int, x, y []float32, ldy int) {
 }
 
 // Avg computes the mean of each window as TensorFlow does: padding is left
-// out of sum and count. Layout as in Max.
+// out of sum and count, unless s.CountPad says to do as PyTorch does. Layout as
+// in Max.
 func Avg(crew *parallel.Crew, s Shape, n int, x, y []float32, ldy int) {
 	s.check(n, len(x), len(y), ldy)
 	s.windows(crew, n, func(w window) {
-		k.avg(x[w.in:], w.rows, w.cols, s.W*s.C, s.C, y[w.out*ldy:][:s.C])
+		mean := y[w.out*ldy:][:s.C]
+		k.avg(x[w.in:], w.rows, w.cols, s.W*s.C, s.C, mean)
+		if share := s.share(w); share != 1 {
+			for c := range mean {
+				mean[c] *= share
+			}
+		}
 	})
+}
+
+// share is the part of a window that counts as pixels of the picture in Avg.
+func (s Shape) share(w window) float32 {
+	if !s.CountPad {
+		return 1
+	}
+	return float32(w.rows*w.cols) / float32(s.KH*s.KW)
 }
 
 // MaxBackward computes dx [n,H,W,C] (overwritten) from x, y = Max(x) and dy,
@@ -73,9 +89,17 @@ func AvgBackward(crew *parallel.Crew, s Shape, n int, dy, dx []float32) {
 	s.check(n, len(dx), len(dy), s.C)
 	s.pictures(crew, n, func(i, lo, hi int) {
 		clearChannels(dx[i*s.in():][:s.in()], s.C, lo, hi)
+		shared := make([]float32, hi-lo)
 		for p := range s.OutH * s.OutW {
 			w := s.window(i, p)
-			k.spread(dy[w.out*s.C+lo:w.out*s.C+hi], dx[w.in+lo:], w.rows, w.cols, s.W*s.C, s.C)
+			dy := dy[w.out*s.C+lo : w.out*s.C+hi]
+			if share := s.share(w); share != 1 {
+				for c, v := range dy {
+					shared[c] = v * share
+				}
+				dy = shared
+			}
+			k.spread(dy, dx[w.in+lo:], w.rows, w.cols, s.W*s.C, s.C)
 		}
 	})
 }

@@ -161,6 +161,33 @@ func TestAvgGradientEqualsItsTranspose(t *testing.T) {
 	})
 }
 
+func TestCountedPaddingIsZerosInMeansAndTheirGradients(t *testing.T) {
+	const n = 2
+	onEach(t, func(t *testing.T) {
+		for _, s := range shapes() {
+			s.CountPad = true
+			x, dy := guard.Normal(t, rng(), n*s.in()), guard.Normal(t, rng(), n*s.OutH*s.OutW*s.C)
+			y, dx := guard.NewOutput(t, len(dy)), guard.NewOutput(t, len(x))
+			Avg(nil, s, n, x, y.V, s.C)
+			AvgBackward(nil, s, n, dy, dx.V)
+			y.Check(t)
+			dx.Check(t)
+			want := make([]float64, len(x))
+			visit(s, n, func(out int, in []int) {
+				sum := 0.0
+				for _, i := range in {
+					sum += float64(x[i])
+					want[i] += float64(dy[out]) / float64(s.KH*s.KW)
+				}
+				same(t, sum/float64(s.KH*s.KW), y.V[out], 1e-6)
+			})
+			for i, v := range want {
+				same(t, v, dx.V[i], 1e-5)
+			}
+		}
+	})
+}
+
 // Finite differences in float64 of L = Σ dy·y, on distinct values.
 func TestGradientsEqualFiniteDifferences(t *testing.T) {
 	s := Shape{H: 4, W: 5, C: 2, KH: 3, KW: 3, StrideH: 2, StrideW: 2, Top: 1, Left: 1, OutH: 2, OutW: 3}
