@@ -19,49 +19,79 @@ type Attribute struct {
 // Attribute returns the attribute called name; where there is none the error
 // wraps [ErrNotFound].
 func (o *Object) Attribute(name string) (*Attribute, error) {
-	for _, m := range o.messages {
-		if m.kind != msgAttribute {
-			continue
-		}
-		a, err := o.parseAttribute(m.cursor(), name)
-		if err != nil {
-			return nil, o.file.wrap(o.path, fmt.Errorf("attribute %q: %w", name, err))
-		}
-		if a != nil {
-			return a, nil
-		}
+	c, ok := o.attributes[name]
+	if !ok {
+		return nil, o.file.wrap(o.path, fmt.Errorf("attribute %q: %w", name, ErrNotFound))
 	}
-	err := ErrNotFound
-	if o.denseAttributes() {
-		err = fmt.Errorf("attributes in dense storage: %w", ErrUnsupported)
+	again := *c // so that it can be read once more
+	a, err := o.parseAttribute(&again)
+	if err != nil {
+		return nil, o.file.wrap(o.path, fmt.Errorf("attribute %q: %w", name, err))
 	}
-	return nil, o.file.wrap(o.path, fmt.Errorf("attribute %q: %w", name, err))
+	return a, nil
 }
 
-// denseAttributes says whether some attributes lie in a fractal heap.
-func (o *Object) denseAttributes() bool {
-	m, ok := o.find(msgAttributeInfo)
-	if !ok {
-		return false
+// listAttributes finds the names of the attributes, in the header and in the
+// heap of an object that has many.
+func (o *Object) listAttributes() error {
+	o.attributes = map[string]*cursor{}
+	for _, m := range o.messages {
+		var err error
+		switch m.kind {
+		case msgAttribute:
+			err = o.addAttribute(m.cursor())
+		case msgAttributeInfo:
+			err = o.readDenseAttributes(m.cursor())
+		}
+		if err != nil {
+			return err
+		}
 	}
-	c := m.cursor()
+	return nil
+}
+
+func (o *Object) readDenseAttributes(c *cursor) error {
 	c.take(1) // version
 	if c.byte()&1 != 0 {
 		c.take(2) // largest creation order
 	}
-	heap := c.offset()
-	return c.err != nil || heap != undefined
+	heap, index := c.offset(), c.offset()
+	if c.err != nil || heap == undefined {
+		return c.err
+	}
+	return o.file.dense(heap, index, o.addAttribute)
 }
 
-// parseAttribute reads an attribute if it has the wanted name, else gives nil.
-func (o *Object) parseAttribute(c *cursor, want string) (*Attribute, error) {
+func (o *Object) addAttribute(c *cursor) error {
+	parts, err := splitAttribute(c)
+	if err != nil {
+		return fmt.Errorf("attribute: %w", err)
+	}
+	if _, ok := o.attributes[parts.name]; ok {
+		return fmt.Errorf("attribute %q comes twice", parts.name)
+	}
+	o.attributes[parts.name] = c
+	return nil
+}
+
+// attributeParts is an attribute message taken apart.
+type attributeParts struct {
+	name               string
+	shared             bool // type or space stand elsewhere
+	dtype, space, data *cursor
+}
+
+// splitAttribute leaves c as it is.
+func splitAttribute(c *cursor) (p attributeParts, err error) {
+	rest := *c
+	c = &rest
 	version, flags := c.byte(), c.byte()
 	sizes := [3]int{c.uint16(), c.uint16(), c.uint16()} // name, type, space
 	switch {
 	case c.err != nil:
-		return nil, c.err
+		return p, c.err
 	case version < 1 || version > 3:
-		return nil, fmt.Errorf("offset %d: attribute message of version %d: %w", c.at, version, ErrUnsupported)
+		return p, fmt.Errorf("offset %d: attribute message of version %d: %w", c.at, version, ErrUnsupported)
 	case version == 3:
 		c.take(1) // character set
 	}
@@ -72,26 +102,31 @@ func (o *Object) parseAttribute(c *cursor, want string) (*Attribute, error) {
 			c.pad8(n)
 		}
 	}
-	if name, _, _ := bytes.Cut(parts[0].b, []byte{0}); c.err != nil || string(name) != want {
-		return nil, c.err
-	}
-	if version > 1 && flags&3 != 0 {
-		return nil, fmt.Errorf("offset %d: shared type or space: %w", c.at, ErrUnsupported)
-	}
-	a := &Attribute{Name: want, object: o}
-	var err error
-	if a.dtype, err = parseDatatype(parts[1]); err != nil {
+	name, _, _ := bytes.Cut(parts[0].b, []byte{0})
+	return attributeParts{string(name), version > 1 && flags&3 != 0, parts[1], parts[2], c}, c.err
+}
+
+func (o *Object) parseAttribute(c *cursor) (*Attribute, error) {
+	parts, err := splitAttribute(c)
+	if err != nil {
 		return nil, err
 	}
-	if a.Shape, err = parseDataspace(parts[2]); err != nil {
+	if parts.shared {
+		return nil, fmt.Errorf("offset %d: shared type or space: %w", c.at, ErrUnsupported)
+	}
+	a := &Attribute{Name: parts.name, object: o}
+	if a.dtype, err = parseDatatype(parts.dtype); err != nil {
+		return nil, err
+	}
+	if a.Shape, err = parseDataspace(parts.space); err != nil {
 		return nil, err
 	}
 	_, n, err := bytesOf(a.Shape, a.dtype.size)
 	if err != nil {
 		return nil, err
 	}
-	a.data = c.take(n)
-	return a, c.err
+	a.data = parts.data.take(n)
+	return a, parts.data.err
 }
 
 // Strings returns the elements, row-major, of an attribute of strings. One

@@ -3,6 +3,7 @@ package hdf5
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // chunk is a piece of a chunked dataset.
@@ -20,9 +21,16 @@ func (d *dataset) parseChunked3(c *cursor) error {
 	return d.chunkShape(c, rank, 4)
 }
 
-// parseChunked4 reads a chunked layout of version 4, if it is a single chunk.
+// Kinds of chunk indexes of layout 4.
+const (
+	indexSingle     = 1
+	indexImplicit   = 2
+	indexFixedArray = 3
+)
+
+// parseChunked4 reads a chunked layout of version 4.
 func (d *dataset) parseChunked4(c *cursor) error {
-	const singleChunk, filtered = 1, 2
+	const edgesUnfiltered, singleFiltered = 1, 2
 	flags, rank, width := c.byte(), int(c.byte()), int(c.byte())
 	if c.err == nil && (width < 1 || width > 8) {
 		return fmt.Errorf("offset %d: chunk dimensions of %d bytes, want 1 to 8", c.at, width)
@@ -30,18 +38,30 @@ func (d *dataset) parseChunked4(c *cursor) error {
 	if err := d.chunkShape(c, rank, width); err != nil {
 		return err
 	}
-	if index := c.byte(); c.err == nil && index != singleChunk {
-		return fmt.Errorf("offset %d: chunk index of kind %d: %w", c.at, index, ErrUnsupported)
+	if flags&edgesUnfiltered != 0 && len(d.filters) > 0 {
+		return fmt.Errorf("offset %d: chunks at the edge without filters: %w", c.at, ErrUnsupported)
 	}
 	_, size, err := bytesOf(d.chunk, d.dtype.size)
 	if err != nil {
 		return err
 	}
-	d.single = &chunk{origin: make([]int, len(d.shape)), size: uint64(size)}
-	if flags&filtered != 0 {
-		d.single.size, d.single.skipped = c.length(), uint32(c.uint32())
+	switch d.index = c.byte(); d.index {
+	case indexSingle:
+		d.single = &chunk{origin: make([]int, len(d.shape)), size: uint64(size)}
+		if flags&singleFiltered != 0 {
+			d.single.size, d.single.skipped = c.length(), uint32(c.uint32())
+		}
+		d.single.address = c.offset()
+		return c.err
+	case indexImplicit:
+	case indexFixedArray:
+		c.take(1) // bits of a page's number of chunks, again in the array
+	default:
+		if c.err == nil {
+			c.fail("chunk index of kind %d: %w", d.index, ErrUnsupported)
+		}
 	}
-	d.single.address = c.offset()
+	d.address = c.offset()
 	return c.err
 }
 
@@ -60,39 +80,43 @@ func (d *dataset) chunkShape(c *cursor, rank, width int) error {
 	if size := c.uint(width); c.err == nil && size != uint64(d.dtype.size) {
 		return fmt.Errorf("offset %d: chunks of %d-byte elements, the dataset's are %d", c.at, size, d.dtype.size)
 	}
+	if elements, _, err := bytesOf(d.chunk, 1); err == nil && elements > d.elements+1<<20 {
+		c.fail("chunks %v for a shape of %v", d.chunk, d.shape)
+	}
 	return c.err
 }
 
 // readChunked reads all chunks, each of which must be there once.
-func (f *File) readChunked(d *dataset, decode func([]float32, []byte)) ([]float32, error) {
+func (f *File) readChunked(values []float32, d *dataset, decode func([]float32, []byte)) error {
 	elements, bytes, err := bytesOf(d.chunk, d.dtype.size)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	chunks, err := f.chunks(d)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	for _, k := range chunks {
 		if err := d.checkStored(k, uint64(bytes)); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	p := pipeline{filters: d.filters, width: d.dtype.size, out: make([]byte, bytes)}
-	values, part := make([]float32, d.elements), make([]float32, elements)
+	part := make([]float32, elements)
+	var stored []byte
 	for _, k := range chunks {
-		stored := make([]byte, k.size)
+		stored = slices.Grow(stored[:0], int(k.size))[:k.size]
 		if err := f.read(stored, k.address); err != nil {
-			return nil, err
+			return err
 		}
 		raw, err := p.undo(stored, k.skipped)
 		if err != nil {
-			return nil, fmt.Errorf("offset %d: chunk %v: %w", k.address, k.origin, err)
+			return fmt.Errorf("offset %d: chunk %v: %w", k.address, k.origin, err)
 		}
 		decode(part, raw)
 		d.scatter(values, part, k.origin)
 	}
-	return values, nil
+	return nil
 }
 
 // chunks lists the chunks and checks that they are those of the shape, and
@@ -133,9 +157,15 @@ func (f *File) chunks(d *dataset) ([]chunk, error) {
 		all = append(all, k)
 		return nil
 	}
-	if d.single != nil {
+	switch {
+	case d.single != nil:
 		err = add(*d.single)
-	} else if d.address != undefined {
+	case d.address == undefined:
+	case d.index == indexImplicit:
+		err = d.implicit(expected, grid, add)
+	case d.index == indexFixedArray:
+		err = f.fixedArray(d, expected, grid, add)
+	default:
 		err = f.btree(d.address, treeOfChunks, 8+8*(len(d.shape)+1), func(key *cursor, address uint64) error {
 			k := chunk{address: address, size: key.uint32(), skipped: uint32(key.uint32())}
 			for range d.shape {

@@ -10,6 +10,7 @@ const (
 	layoutCompact    = 0
 	layoutContiguous = 1
 	layoutChunked    = 2
+	layoutVirtual    = 3
 )
 
 // dataset is what an object's header says of its data.
@@ -24,6 +25,7 @@ type dataset struct {
 	size     uint64 // of contiguous data
 	chunk    []int  // the chunks' shape
 	filters  []filter
+	index    byte   // kind of the chunks' index; 0 is a B-tree
 	single   *chunk // where layout 4 has just one
 }
 
@@ -50,30 +52,54 @@ func (o *Object) DType() (string, error) {
 // default, is an error.
 func (o *Object) Float32() ([]float32, []int, error) {
 	d, err := o.dataset()
+	if err == nil {
+		err = o.file.stored(d)
+	}
 	if err != nil {
 		return nil, nil, o.file.wrap(o.path, err)
 	}
-	values, err := o.file.float32s(d)
-	if err != nil {
+	if d.elements == 0 {
+		_, err := d.dtype.decoder()
+		return nil, d.shape, o.file.wrap(o.path, err)
+	}
+	values := make([]float32, d.elements)
+	if err := o.file.float32s(values, d); err != nil {
 		return nil, nil, o.file.wrap(o.path, err)
 	}
 	return values, d.shape, nil
 }
 
-func (f *File) float32s(d *dataset) ([]float32, error) {
+// stored says whether the file can hold the data, before memory is taken for it.
+func (f *File) stored(d *dataset) error {
+	switch {
+	case d.elements == 0 || d.layout == layoutCompact:
+		return nil
+	case d.layout == layoutContiguous && d.address == undefined:
+		return fmt.Errorf("shape %v has no data stored", d.shape)
+	case d.layout == layoutContiguous:
+		return f.check(d.address, d.size)
+	case uint64(d.bytes)/maxRatio > f.size:
+		return fmt.Errorf("shape %v of %v takes %d bytes, the file has %d", d.shape, d.dtype, d.bytes, f.size)
+	}
+	return nil
+}
+
+func (f *File) float32s(values []float32, d *dataset) error {
 	decode, err := d.dtype.decoder()
-	if err != nil || d.elements == 0 {
-		return nil, err
+	if err != nil {
+		return err
 	}
 	switch d.layout {
 	case layoutCompact:
-		values := make([]float32, d.elements)
 		decode(values, bytes.Clone(d.compact))
-		return values, nil
+		return nil
 	case layoutContiguous:
-		return f.readContiguous(d, decode)
+		if d.dtype.isNative() {
+			return f.read(bytesUnder(values), d.address)
+		}
+		return f.readContiguous(values, d, decode)
 	}
-	return f.readChunked(d, decode)
+	return f.readChunked(values, d, decode)
 }
 
 // dataset parses the messages that describe the data.
@@ -83,6 +109,9 @@ func (o *Object) dataset() (*dataset, error) {
 	layout, ok3 := o.find(msgLayout)
 	if !ok1 || !ok2 || !ok3 {
 		return nil, fmt.Errorf("not a dataset: %w", ErrNotFound)
+	}
+	if _, ok := o.find(msgExternal); ok {
+		return nil, fmt.Errorf("external storage: %w", ErrExternal)
 	}
 	d := new(dataset)
 	var err error
@@ -122,6 +151,8 @@ func (d *dataset) parseLayout(c *cursor) error {
 			return d.parseChunked4(c)
 		}
 		return d.parseChunked3(c)
+	case layoutVirtual:
+		return fmt.Errorf("offset %d: virtual dataset: %w", c.at, ErrExternal)
 	default:
 		return fmt.Errorf("offset %d: data layout of kind %d: %w", c.at, d.layout, ErrUnsupported)
 	}
@@ -134,24 +165,17 @@ func (d *dataset) parseLayout(c *cursor) error {
 // pieceSize bounds the memory that reading contiguous data takes beside the result.
 const pieceSize = 1 << 15
 
-func (f *File) readContiguous(d *dataset, decode func([]float32, []byte)) ([]float32, error) {
-	if d.address == undefined {
-		return nil, fmt.Errorf("shape %v has no data stored", d.shape)
-	}
-	if err := f.check(d.address, d.size); err != nil {
-		return nil, err
-	}
-	values := make([]float32, d.elements)
+func (f *File) readContiguous(values []float32, d *dataset, decode func([]float32, []byte)) error {
 	piece := max(1, pieceSize/d.dtype.size)
 	buffer := make([]byte, min(piece, d.elements)*d.dtype.size)
 	for done := 0; done < len(values); {
 		n := min(piece, len(values)-done)
 		b := buffer[:n*d.dtype.size]
 		if err := f.read(b, d.address+uint64(done*d.dtype.size)); err != nil {
-			return nil, err
+			return err
 		}
 		decode(values[done:done+n], b)
 		done += n
 	}
-	return values, nil
+	return nil
 }

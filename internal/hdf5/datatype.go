@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/argus-go/argus/internal/half"
 )
@@ -120,6 +121,16 @@ func (t datatype) decoder() (func(dst []float32, src []byte), error) {
 		}
 		decode(dst, src)
 	}, nil
+}
+
+// isNative says whether elements lie in the file as in memory.
+func (t datatype) isNative() bool {
+	return t.class == classFloat && t.size == 4 && t.bigEndian == (binary.NativeEndian.Uint16([]byte{0, 1}) == 1)
+}
+
+// bytesUnder is the memory of v.
+func bytesUnder(v []float32) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), 4*len(v))
 }
 
 func decodeFloat32(dst []float32, src []byte) {

@@ -2,12 +2,13 @@
 // every file for hostile.
 //
 // It reads superblocks 0 to 3; groups kept in symbol tables (B-tree version 1
-// of any depth) or as compact links; object headers 1 and 2 with
-// continuations; attributes in the object header; datasets stored compact,
-// contiguous or in chunks, with gzip and shuffle; floats of 16, 32 and 64
-// bits, integers, and strings of fixed or variable length. Dense groups and
-// attributes (fractal heaps), chunk indexes of layout 4 other than a single
-// chunk, shared messages and soft links are errors that say so.
+// of any depth), as compact links and in fractal heaps; object headers 1 and 2
+// with continuations; attributes in the object header and in fractal heaps;
+// datasets stored compact, contiguous or in chunks (B-tree version 1, single,
+// implicit and fixed-array indexes), with gzip and shuffle; floats of 16, 32 and
+// 64 bits, integers, and strings of fixed or variable length. Indexes of
+// datasets that can grow, shared messages and soft links are errors that say so;
+// links into other files, external storage and virtual datasets are refused.
 //
 // The format: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html.
 package hdf5
@@ -18,6 +19,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"sync/atomic"
 )
 
 // ErrNotFound is wrapped by the errors for a missing object or attribute.
@@ -26,6 +28,10 @@ var ErrNotFound = errors.New("not found")
 // ErrUnsupported is wrapped by the errors for features of the format that
 // this package does not read.
 var ErrUnsupported = errors.New("not supported")
+
+// ErrExternal is wrapped by the errors for what lies in another file: this
+// package opens none but the one it was given.
+var ErrExternal = errors.New("refused, its data lies in another file")
 
 const (
 	signature = "\x89HDF\r\n\x1a\n"
@@ -44,6 +50,8 @@ type File struct {
 	offsets int // width of an address, in bytes
 	lengths int // width of a length, in bytes
 	root    uint64
+
+	metadata atomic.Int64 // bytes read of it so far
 }
 
 // Open opens the file at path. The caller closes it.
@@ -169,10 +177,23 @@ func (f *File) block(at, n uint64) *cursor {
 		return c
 	}
 	if c.err = f.check(at, n); c.err == nil {
+		c.err = f.spend(n)
+	}
+	if c.err == nil {
 		c.b = make([]byte, n)
 		c.err = f.read(c.b, at)
 	}
 	return c
+}
+
+// spend counts n bytes of metadata. A file whose parts point at the same large
+// part again and again would otherwise cost far more than its size.
+func (f *File) spend(n uint64) error {
+	limit := 16<<20 + 4*int64(f.size)
+	if f.metadata.Add(int64(n)) > limit {
+		return fmt.Errorf("more than %d bytes of groups and headers in a file of %d: its parts are read again and again", limit, f.size)
+	}
+	return nil
 }
 
 // upTo is block for n bytes or as many as the file has.

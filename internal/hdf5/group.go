@@ -2,6 +2,7 @@ package hdf5
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -14,8 +15,15 @@ const (
 type link struct {
 	name    string
 	address uint64
-	soft    bool
+	kind    byte // of a link message
 }
+
+// Kinds of links.
+const (
+	hardLink     = 0
+	softLink     = 1
+	externalLink = 64
+)
 
 // Names returns what the group holds, in the file's order (by name, where it
 // is kept in a symbol table).
@@ -35,8 +43,10 @@ func (o *Object) link(name string) (link, error) {
 	switch {
 	case !ok:
 		return link{}, fmt.Errorf("%q is not among the %d in the group: %w", name, len(o.links), ErrNotFound)
-	case o.links[i].soft:
-		return link{}, fmt.Errorf("%q is a soft or external link: %w", name, ErrUnsupported)
+	case o.links[i].kind == externalLink:
+		return link{}, fmt.Errorf("%q is a link into another file: %w", name, ErrExternal)
+	case o.links[i].kind != hardLink:
+		return link{}, fmt.Errorf("%q is a soft link: %w", name, ErrUnsupported)
 	}
 	return o.links[i], nil
 }
@@ -51,7 +61,7 @@ func (o *Object) readLinks() error {
 			err = o.readSymbolTable(m.cursor())
 		case msgLinkInfo:
 			o.isGroup = true
-			err = checkLinkInfo(m.cursor())
+			err = o.readDenseLinks(m.cursor())
 		case msgLink:
 			o.isGroup = true
 			err = o.readLink(m.cursor())
@@ -119,7 +129,11 @@ func (o *Object) readSymbols(at uint64, names string) error {
 		if !ended {
 			return fmt.Errorf("offset %d: the name at %d of the heap does not end", c.at, nameAt)
 		}
-		if err := o.addLink(link{name, address, kind == 2}); err != nil {
+		l := link{name: name, address: address}
+		if kind == 2 { // of the cached data
+			l.kind = softLink
+		}
+		if err := o.addLink(l); err != nil {
 			return err
 		}
 	}
@@ -141,23 +155,28 @@ func (f *File) localHeap(at uint64) (string, error) {
 	return string(d.b), d.err
 }
 
-// checkLinkInfo refuses groups whose links lie in a fractal heap.
-func checkLinkInfo(c *cursor) error {
+// readDenseLinks reads the links of a new-style group that has many.
+func (o *Object) readDenseLinks(c *cursor) error {
 	c.take(1) // version
 	if flags := c.byte(); flags&1 != 0 {
 		c.take(8) // largest creation order
 	}
-	if heap := c.offset(); c.err == nil && heap != undefined {
-		return fmt.Errorf("offset %d: group with dense links: %w", c.at, ErrUnsupported)
+	heap, index := c.offset(), c.offset()
+	if c.err != nil || heap == undefined {
+		return c.err
 	}
-	return c.err
+	if err := o.file.dense(heap, index, o.readLink); err != nil {
+		return err
+	}
+	slices.SortFunc(o.links, func(a, b link) int { return strings.Compare(a.name, b.name) })
+	return nil
 }
 
-// readLink reads a link message, of a new-style group that is compact.
+// readLink reads a link message, of a new-style group.
 func (o *Object) readLink(c *cursor) error {
 	c.take(1) // version
 	flags := c.byte()
-	kind := byte(0)
+	kind := byte(hardLink)
 	if flags&8 != 0 {
 		kind = c.byte()
 	}
@@ -168,8 +187,8 @@ func (o *Object) readLink(c *cursor) error {
 		c.take(1) // character set
 	}
 	n := c.uint(1 << (flags & 3))
-	l := link{name: string(c.take(int(min(n, 1<<30)))), soft: kind != 0}
-	if !l.soft {
+	l := link{name: string(c.take(int(min(n, 1<<30)))), kind: kind}
+	if kind == hardLink {
 		l.address = c.offset()
 	}
 	if c.err != nil {

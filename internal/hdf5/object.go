@@ -11,6 +11,7 @@ const (
 	msgLinkInfo      = 0x02
 	msgDatatype      = 0x03
 	msgLink          = 0x06
+	msgExternal      = 0x07
 	msgLayout        = 0x08
 	msgFilters       = 0x0b
 	msgAttribute     = 0x0c
@@ -21,7 +22,7 @@ const (
 
 const (
 	maxHeader = 16 << 20 // bytes of an object's header
-	maxDepth  = 256      // of groups in groups, for Walk
+	maxDepth  = 256      // of groups in groups
 )
 
 // message is one message of an object header.
@@ -50,6 +51,8 @@ type Object struct {
 	links    []link         // of a group
 	index    map[string]int // of links, by name
 	isGroup  bool
+
+	attributes map[string]*cursor
 }
 
 // Path is where the object was found, from the root: "/layer/kernel:0".
@@ -60,6 +63,9 @@ func (o *Object) IsGroup() bool { return o.isGroup }
 
 // Open opens the object that the slash-separated path leads to from the group.
 func (o *Object) Open(path string) (*Object, error) {
+	if depth := strings.Count(o.path+path, "/"); depth > maxDepth {
+		return nil, o.file.wrap(o.path, fmt.Errorf("a path of %d groups, the limit is %d", depth, maxDepth))
+	}
 	for name := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
 		l, err := o.link(name)
 		if err != nil {
@@ -107,6 +113,9 @@ func (f *File) object(path string, address uint64) (*Object, error) {
 	err := o.readHeader()
 	if err == nil {
 		err = o.readLinks()
+	}
+	if err == nil {
+		err = o.listAttributes()
 	}
 	if err != nil {
 		return nil, f.wrap(path, err)
