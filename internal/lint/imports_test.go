@@ -28,7 +28,7 @@ var layers = [][]string{
 	{"nn"},
 	{"internal/atomicfile", "internal/imagenet", "internal/npz", "internal/picture", "internal/safetensors"},
 	{"internal/torch", "internal/hdf5"},
-	{"internal/half", "internal/shared"},
+	{"internal/fileops", "internal/half", "internal/shared"},
 	{"internal/kernel/act", "internal/kernel/conv", "internal/kernel/depthwise", "internal/kernel/loss",
 		"internal/kernel/norm", "internal/kernel/optim", "internal/kernel/pool", "internal/kernel/resize"},
 	{"internal/kernel/gemm", "internal/kernel/vec"},
