@@ -21,6 +21,7 @@ var layers = [][]string{
 	{"examples/internal/*"},
 	{"serve"},
 	{"."},
+	{"augment"},
 	{"efficientnet/lite0"},
 	{"tfrecord"},
 	{"efficientnet", "inception", "resnet", "xception"},

@@ -21,18 +21,23 @@ const (
 	Bilinear Filter = iota
 	// Bicubic is Keys' cubic with a = −0.5 and support 2: Pillow's BICUBIC.
 	Bicubic
+	// Area is the mean of what a pixel covers: Pillow's BOX.
+	Area
 )
 
 func (f Filter) support() float64 {
-	if f == Bicubic {
-		return 2
-	}
-	return 1
+	return [...]float64{Bilinear: 1, Bicubic: 2, Area: .5}[f]
 }
 
 // at returns the kernel's value at x. Products are rounded on their own, as
 // fused ones would differ in the last bit.
 func (f Filter) at(x float64) float64 {
+	if f == Area {
+		if x > -.5 && x <= .5 {
+			return 1
+		}
+		return 0
+	}
 	x = math.Abs(x)
 	if f == Bilinear {
 		return max(0, 1-x)
@@ -65,15 +70,35 @@ func (m Image) Crop(x, y, w, h int) Image {
 // RGB scales src to dst, whose Pix must not overlap. It equals Pillow's
 // Image.resize((dst.W, dst.H), filter).
 func RGB(dst, src Image, f Filter) {
+	Part(dst, src, [4]float64{0, 0, float64(src.W), float64(src.H)}, f)
+}
+
+// Part scales the part of src with the sides left, top, right and bottom to dst;
+// what lies beside the part counts where the filter reaches. It equals Pillow's
+// Image.resize((dst.W, dst.H), filter, box).
+func Part(dst, src Image, box [4]float64, f Filter) {
 	dst.check("destination")
 	src.check("source")
-	if src.W == dst.W {
-		vertical(dst, src, f)
+	if !(box[0] >= 0 && box[1] >= 0 && box[2] <= float64(src.W) && box[3] <= float64(src.H) && box[0] < box[2] && box[1] < box[3]) {
+		panic(fmt.Sprintf("resize: part %v of %d×%d", box, src.W, src.H))
+	}
+	across := part{src.W, box[0], box[2]}
+	down := part{src.H, box[1], box[3]}
+	if across.is(dst.W) {
+		vertical(dst, src, down, f)
 		return
 	}
-	if src.H == dst.H {
-		horizontal(dst, src, f)
+	if down.is(dst.H) {
+		horizontal(dst, src, across, f)
 		return
+	}
+	// Only the rows that the vertical pass reads.
+	ws := windows(down, dst.H, f)
+	last := ws[len(ws)-1]
+	top := ws[0].first
+	src = src.Crop(0, top, src.W, last.first+len(last.weights)-top)
+	for i := range ws {
+		ws[i].first -= top
 	}
 	n := src.H * dst.W * 3
 	buf := scratch.Get().(*[]uint8)
@@ -82,9 +107,18 @@ func RGB(dst, src Image, f Filter) {
 		*buf = make([]uint8, n)
 	}
 	mid := Image{(*buf)[:n], dst.W, src.H, 3 * dst.W}
-	horizontal(mid, src, f)
-	vertical(dst, mid, f)
+	horizontal(mid, src, across, f)
+	sumRows(dst, mid, ws)
 }
+
+// part is from lo to hi of a side of n pixels.
+type part struct {
+	n      int
+	lo, hi float64
+}
+
+// is says whether the part is the whole side and out pixels long.
+func (p part) is(out int) bool { return p.n == out && p.lo == 0 && p.hi == float64(p.n) }
 
 var scratch = sync.Pool{New: func() any { return new([]uint8) }}
 
@@ -104,18 +138,18 @@ type window struct {
 	weights []int32
 }
 
-// windows computes the weights from in to out positions.
-func windows(in, out int, f Filter) []window {
-	scale := float64(in) / float64(out)
+// windows computes the weights from a part of a side to out positions.
+func windows(in part, out int, f Filter) []window {
+	scale := (in.hi - in.lo) / float64(out)
 	stretch := max(scale, 1)
 	support := f.support() * stretch
 	size := 2*int(math.Ceil(support)) + 1
 	flat, raw := make([]int32, out*size), make([]float64, size)
 	ws := make([]window, out)
 	for i := range ws {
-		center := float64((float64(i) + 0.5) * scale)
+		center := in.lo + float64((float64(i)+0.5)*scale)
 		first := max(0, int(center-support+0.5))
-		n := min(in, int(center+support+0.5)) - first
+		n := min(in.n, int(center+support+0.5)) - first
 		sum := 0.0
 		for j := range n {
 			raw[j] = f.at(float64((float64(j+first) - center + 0.5) * (1 / stretch)))
@@ -138,8 +172,8 @@ func clip8(v int32) uint8 { return uint8(min(max(v>>precision, 0), 255)) }
 
 const half = 1 << (precision - 1)
 
-func horizontal(dst, src Image, f Filter) {
-	ws := windows(src.W, dst.W, f)
+func horizontal(dst, src Image, in part, f Filter) {
+	ws := windows(in, dst.W, f)
 	for y := range src.H {
 		out, in := dst.row(y), src.row(y)
 		for i := range ws {
@@ -161,16 +195,20 @@ func horizontal(dst, src Image, f Filter) {
 	}
 }
 
-// vertical adds whole rows, so that memory is read in order.
-func vertical(dst, src Image, f Filter) {
-	if src.H == dst.H {
+func vertical(dst, src Image, in part, f Filter) {
+	if in.is(dst.H) {
 		for y := range dst.H {
 			copy(dst.row(y), src.row(y))
 		}
 		return
 	}
+	sumRows(dst, src, windows(in, dst.H, f))
+}
+
+// sumRows adds whole rows, so that memory is read in order.
+func sumRows(dst, src Image, ws []window) {
 	sums := make([]int32, 3*dst.W)
-	for y, w := range windows(src.H, dst.H, f) {
+	for y, w := range ws {
 		for i := range sums {
 			sums[i] = half
 		}
