@@ -1,5 +1,5 @@
 // Package optim is the optimizers as plain functions over slices: their whole
-// state is the caller's and can be saved.
+// state is the caller's and can be saved. Results do not depend on the crew.
 package optim
 
 import (
@@ -9,50 +9,12 @@ import (
 	"github.com/argus-go/argus/internal/parallel"
 )
 
-// Adam holds the numbers of Kingma and Ba 2015 (arXiv:1412.6980) in the form
-// Keras computes; Keras' defaults are 1e-3, 0.9, 0.999, 1e-7.
-type Adam struct {
-	LearningRate float32
-	Beta1, Beta2 float32
-	Epsilon      float32
-	// WeightDecay, decoupled (AdamW, Loshchilov and Hutter 2019,
-	// arXiv:1711.05101): w -= LearningRate·WeightDecay·w before each step.
-	WeightDecay float32
-}
-
-// Step applies gradient g at step t, counted from 1, to weights w and the
-// moments m and v, zero before the first step:
-//
-//	w -= LearningRate·WeightDecay·w
-//	m += (g - m)·(1 - Beta1)
-//	v += (g² - v)·(1 - Beta2)
-//	w -= α·m / (√v + Epsilon),  α = LearningRate·√(1-Beta2ᵗ)/(1-Beta1ᵗ)
-//
-// Moments that fall under 2⁻¹²⁶ become 0: a weight whose gradient stays zero
-// would otherwise be worked on in slow denormal numbers for ever.
-func (a Adam) Step(crew *parallel.Crew, t int, w, g, m, v []float32) {
-	if len(g) != len(w) || len(m) != len(w) || len(v) != len(w) || t < 1 {
-		panic("optim: slices do not fit, or step below 1")
-	}
-	b1, b2 := float64(a.Beta1), float64(a.Beta2)
-	s := step{
-		decay: a.LearningRate * a.WeightDecay,
-		m:     1 - a.Beta1,
-		v:     1 - a.Beta2,
-		alpha: float32(float64(a.LearningRate) * math.Sqrt(1-math.Pow(b2, float64(t))) / (1 - math.Pow(b1, float64(t)))),
-		eps:   a.Epsilon,
-	}
-	vec.Split(crew, len(w), 2, func(lo, hi int) { s.adam(w[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi]) })
-}
-
-type step struct{ decay, m, v, alpha, eps float32 }
-
-func (s step) adam(w, g, m, v []float32) {
-	for i, d := range g {
-		m1 := normal(m[i] + (d-m[i])*s.m)
-		v1 := normal(v[i] + (d*d-v[i])*s.v)
-		m[i], v[i] = m1, v1
-		w[i] -= w[i]*s.decay + s.alpha*m1/(float32(math.Sqrt(float64(v1)))+s.eps)
+// fit panics where slices differ in length.
+func fit(w []float32, others ...[]float32) {
+	for _, o := range others {
+		if len(o) != len(w) {
+			panic("optim: slices do not fit")
+		}
 	}
 }
 
@@ -62,4 +24,52 @@ func normal(x float32) float32 {
 		return 0
 	}
 	return x
+}
+
+// AddScaled is y += scale·x.
+func AddScaled(crew *parallel.Crew, y []float32, scale float32, x []float32) {
+	fit(y, x)
+	vec.Split(crew, len(y), 2, func(lo, hi int) {
+		y, x := y[lo:hi], x[lo:hi]
+		for i, v := range x {
+			y[i] += scale * v
+		}
+	})
+}
+
+// Scale is x *= scale.
+func Scale(crew *parallel.Crew, x []float32, scale float32) {
+	vec.Split(crew, len(x), 2, func(lo, hi int) {
+		x := x[lo:hi]
+		for i := range x {
+			x[i] *= scale
+		}
+	})
+}
+
+// Toward is y += rate·(x - y): a moving average y of x.
+func Toward(crew *parallel.Crew, y []float32, rate float32, x []float32) {
+	fit(y, x)
+	vec.Split(crew, len(y), 2, func(lo, hi int) {
+		y, x := y[lo:hi], x[lo:hi]
+		for i, v := range x {
+			y[i] = normal(y[i] + rate*(v-y[i]))
+		}
+	})
+}
+
+// SquareSum is Σ x², in float64.
+func SquareSum(x []float32) float64 {
+	var a, b, c, d float64 // four sums, for the adder takes four cycles
+	for len(x) >= 4 {
+		a += float64(x[0]) * float64(x[0])
+		b += float64(x[1]) * float64(x[1])
+		c += float64(x[2]) * float64(x[2])
+		d += float64(x[3]) * float64(x[3])
+		x = x[4:]
+	}
+	for _, v := range x {
+		a += float64(v) * float64(v)
+	}
+	return (a + b) + (c + d)
 }
