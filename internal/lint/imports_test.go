@@ -27,7 +27,7 @@ var layers = [][]string{
 	{"efficientnet", "inception", "resnet", "xception"},
 	{"internal/keras", "internal/torchnet", "internal/train"},
 	{"nn"},
-	{"internal/atomicfile", "internal/fetch", "internal/imagenet", "internal/jpeg444", "internal/npz", "internal/picture", "internal/safetensors"},
+	{"internal/atomicfile", "internal/fetch", "internal/imagenet", "internal/jpeg444", "internal/jpeg444", "internal/npz", "internal/picture", "internal/safetensors"},
 	{"internal/torch", "internal/hdf5"},
 	{"internal/fileops", "internal/half", "internal/shared"},
 	{"internal/kernel/act", "internal/kernel/conv", "internal/kernel/depthwise", "internal/kernel/loss",
