@@ -40,6 +40,9 @@ func New(backbone nn.Backbone, classes []string) (*Classifier, error) {
 	if len(classes) < 2 {
 		return nil, fmt.Errorf("argus: new classifier: %d classes, want at least 2", len(classes))
 	}
+	if backbone.Body != nil && !slices.Equal(classes, backbone.Classes) {
+		backbone = *backbone.Body
+	}
 	c, err := newClassifier(backbone, classes)
 	if err != nil {
 		return nil, fmt.Errorf("argus: new classifier: %w", err)

@@ -79,3 +79,29 @@ func TestWhoWaitsForWeightsMayStopWaiting(t *testing.T) {
 	close(release)
 	require.Error(t, <-first)
 }
+
+func TestNewTakesTheBodysWeightsWhereTheyAreAFileOfTheirOwn(t *testing.T) {
+	refused := func(context.Context, func(done, total int64)) (nn.Weights, error) { return nil, context.Canceled }
+	bare := tinyModel()
+	bare.Top = nil
+	b := nn.Backbone{
+		Model: tinyModel(), Weights: refused, Classes: tinyClasses, Origin: nn.Origin{Digest: "md5:whole"},
+		Body: &nn.Backbone{Model: bare, Weights: nn.Fixed(tinyWeights(t, 1)), Origin: nn.Origin{Digest: "md5:body"}},
+	}
+	data := rgb(t)
+	c, err := New(b, data.Classes())
+	require.NoError(t, err)
+	_, err = c.Fit(context.Background(), data, FitOptions{})
+	require.NoError(t, err)
+	require.Equal(t, "md5:body", c.Info().Origin.Digest)
+
+	for _, whole := range []func() (*Classifier, error){
+		func() (*Classifier, error) { return Pretrained(b) },
+		func() (*Classifier, error) { return New(b, tinyClasses) },
+	} {
+		c, err := whole()
+		require.NoError(t, err)
+		_, err = c.Predict(context.Background(), scene(9, 9, 1))
+		require.ErrorIs(t, err, context.Canceled)
+	}
+}
