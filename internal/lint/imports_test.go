@@ -23,7 +23,7 @@ var layers = [][]string{
 	{"."},
 	{"augment"},
 	{"efficientnet/lite0"},
-	{"tfrecord"},
+	{"scrape", "tfrecord"},
 	{"efficientnet", "inception", "resnet", "xception"},
 	{"internal/keras", "internal/torchnet", "internal/train"},
 	{"nn"},

@@ -1,0 +1,152 @@
+package scrape
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+	"path"
+	"time"
+)
+
+// The files that Run keeps in the folder, beside the splits.
+const (
+	ManifestFile    = "manifest.jsonl"
+	AttributionFile = "ATTRIBUTION.md"
+	stagingFolder   = ".scrape" // hidden: no dataset looks into it
+)
+
+// Picture is a line of the manifest: a picture of the dataset.
+type Picture struct {
+	Path  string `json:"path"` // in the folder, with slashes: train/cat/cat_1.jpg
+	Class string `json:"class"`
+	Split Split  `json:"split"`
+	Query string `json:"query"`
+	// Asked is the split that the term asked for, if any.
+	Asked  Split  `json:"asked,omitempty"`
+	Source string `json:"source"`
+	Result
+	SHA256 string    `json:"sha256"` // of the file, in hexadecimal
+	Bytes  int64     `json:"bytes"`
+	Format string    `json:"format"`
+	Width  int       `json:"width"`
+	Height int       `json:"height"`
+	Time   time.Time `json:"time"` // when it was placed, UTC
+	// From is where Regroup took it from.
+	From string `json:"from,omitempty"`
+}
+
+func (p Picture) term() Term { return Term{Query: p.Query, Class: p.Class, Split: p.Asked} }
+
+// id is what a class has but once. It names the file while it is staged.
+func (p Picture) id() string { return pictureID(p.Class, p.SHA256) }
+
+func pictureID(class, sum string) string {
+	of := sha256.Sum256([]byte(class))
+	return fmt.Sprintf("%s-%x", sum, of[:8])
+}
+
+// ReadManifest returns the pictures that are in a folder made by Run, each as
+// its last line in the manifest says.
+func ReadManifest(folder string) ([]Picture, error) {
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return nil, fmt.Errorf("scrape: %w", err)
+	}
+	defer root.Close()
+	var pictures []Picture
+	at := map[string]int{}
+	for line, err := range manifestLines(root) {
+		if err != nil {
+			return nil, err
+		}
+		if i, moved := at[line.id()]; moved {
+			pictures[i] = line.Picture
+		} else {
+			at[line.id()] = len(pictures)
+			pictures = append(pictures, line.Picture)
+		}
+	}
+	kept := pictures[:0]
+	for _, p := range pictures {
+		if isFile(root, p.Path) {
+			kept = append(kept, p)
+		}
+	}
+	return kept, nil
+}
+
+type manifestLine struct {
+	Picture
+	end int64 // where the next line begins
+}
+
+const maxLine = 1 << 20 // bytes
+
+// manifestLines yields what is in the manifest. A last line without its end was
+// broken off and is left out; any other fault is an error.
+func manifestLines(root *os.Root) iter.Seq2[manifestLine, error] {
+	return func(yield func(manifestLine, error) bool) {
+		f, err := root.Open(ManifestFile)
+		if errors.Is(err, fs.ErrNotExist) {
+			return
+		}
+		if err != nil {
+			yield(manifestLine{}, fmt.Errorf("scrape: %w", err))
+			return
+		}
+		defer f.Close()
+		r := bufio.NewReaderSize(f, maxLine)
+		var line manifestLine
+		for number := 1; ; number++ {
+			text, err := r.ReadSlice('\n')
+			if err == io.EOF {
+				return
+			}
+			line.end += int64(len(text))
+			line.Picture = Picture{}
+			if err == nil {
+				err = line.parse(text)
+			}
+			if err != nil {
+				yield(manifestLine{}, fmt.Errorf("scrape: %s: line %d: %w", ManifestFile, number, err))
+				return
+			}
+			if !yield(line, nil) {
+				return
+			}
+		}
+	}
+}
+
+// parse reads a line and refuses what Run does not write: a manifest may have
+// come with a dataset from elsewhere, and its paths will be moved and removed.
+func (l *manifestLine) parse(text []byte) error {
+	if err := json.Unmarshal(bytes.TrimSpace(text), &l.Picture); err != nil {
+		return err
+	}
+	for _, p := range []string{l.Path, l.From} {
+		split, class := Split(path.Dir(path.Dir(p))), path.Base(path.Dir(p))
+		if p != "" && (path.Clean(p) != p || split != Train && split != Val && split != Test || class != l.Class) {
+			return fmt.Errorf("path %q is not of the form split/class/file", p)
+		}
+	}
+	if err := checkClass(l.Class); err != nil {
+		return err
+	}
+	if l.Path == "" || len(l.SHA256) != 2*sha256.Size {
+		return fmt.Errorf("path is %q and SHA-256 %q", l.Path, l.SHA256)
+	}
+	return nil
+}
+
+func isFile(root *os.Root, name string) bool {
+	info, err := root.Lstat(name)
+	return err == nil && info.Mode().IsRegular()
+}
