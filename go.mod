@@ -6,7 +6,6 @@ require (
 	github.com/chewxy/hm v1.0.0
 	github.com/stretchr/testify v1.12.1
 	github.com/temoto/robotstxt v1.1.2
-	github.com/temoto/robotstxt v1.1.2
 	golang.org/x/image v0.38.0
 	golang.org/x/sys v0.42.0
 	gonum.org/v1/gonum v0.17.0
