@@ -169,7 +169,7 @@ func (f family) squeezeExcite(s stage) nn.Layer {
 // conv is a convolution with batch norm. TensorFlow's "same" padding equals
 // the explicit zeros that Keras adds where it strides.
 func (f family) conv(name string, filters, kernel, stride int, act nn.Activation) nn.Conv {
-	return nn.Conv{
+	c := nn.Conv{
 		Name:    name,
 		Filters: filters,
 		Kernel:  [2]int{kernel, kernel},
@@ -177,4 +177,10 @@ func (f family) conv(name string, filters, kernel, stride int, act nn.Activation
 		Norm:    nn.BatchNorm{Eps: 1e-3, Momentum: f.momentum},
 		Act:     act,
 	}
+	if f.torch.eps != 0 {
+		c.Norm.Eps = f.torch.eps
+		p := (kernel - 1) / 2
+		c.Pad, c.Pads = nn.Explicit, [4]int{p, p, p, p}
+	}
+	return c
 }

@@ -90,6 +90,7 @@ type family struct {
 	fixed     bool    // stem, top and the repeats of the first and last stage do not scale
 	momentum  float32 // of batch norm
 	mean, std float32 // of the input, 0–255; 0 stands for those of ImageNet's channels
+	torch     torch   // the zero value is TensorFlow
 }
 
 var (

@@ -67,6 +67,13 @@ func Parse(b []byte) (*File, error) {
 	return f, nil
 }
 
+// Is says whether the size bytes behind r look like a safetensors file: a header
+// that begins with "{" and has a length that a header may have.
+func Is(r io.ReaderAt, size int64) bool {
+	var head [9]byte
+	return size >= 10 && readAt(r, head[:], 0) == nil && head[8] == '{' && binary.LittleEndian.Uint64(head[:]) <= maxHeader
+}
+
 // Close closes what Open opened.
 func (f *File) Close() error {
 	if f.closer == nil {

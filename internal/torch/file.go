@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"os"
@@ -66,10 +67,29 @@ func New(r io.ReaderAt, size int64) (*File, error) {
 	return f, f.read(r, size)
 }
 
-// Is says whether a file that begins with these bytes may be one of torch's.
-func Is(head []byte) bool {
-	return bytes.HasPrefix(head, []byte("PK\x03\x04")) || isLegacy(head)
+// Is says whether the size bytes behind r look like a file of torch.save: the
+// old form's magic number, or a zip with a data.pkl, first of all.
+func Is(r io.ReaderAt, size int64) bool {
+	head := make([]byte, min(size, 256))
+	if _, err := r.ReadAt(head, 0); err != nil && err != io.EOF {
+		return false
+	}
+	if !bytes.HasPrefix(head, zipMagic) {
+		return isLegacy(head)
+	}
+	const header = 30 // of an entry, with the length of its name at 26
+	if len(head) > header {
+		name := head[header:]
+		name = name[:min(len(name), int(binary.LittleEndian.Uint16(head[26:])))]
+		if path.Base(string(name)) == "data.pkl" {
+			return true
+		}
+	}
+	z, err := zip.NewReader(r, size)
+	return err == nil && slices.ContainsFunc(z.File, func(e *zip.File) bool { return path.Base(e.Name) == "data.pkl" })
 }
+
+var zipMagic = []byte("PK\x03\x04")
 
 // Close closes what Open opened.
 func (f *File) Close() error {
@@ -205,7 +225,7 @@ func (f *File) read(r io.ReaderAt, size int64) error {
 	var err error
 	f.r, f.data = r, map[string]place{}
 	switch {
-	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
+	case bytes.HasPrefix(head, zipMagic):
 		f.Format = "zip"
 		err = f.readZip(r, size)
 	case isLegacy(head):

@@ -1,0 +1,108 @@
+"""Writes networks of torchvision and timm with random weights, and what they give.
+
+python parity.py FOLDER [NAME...], with the versions of requirements.txt; the Go side is
+TestNetworksEqualTorchsOwn in internal/torchnet, with ARGUS_TORCH=FOLDER. Nothing is downloaded.
+
+For each network: the state_dict as NAME.safetensors, NAME.pth (zip) and NAME.legacy.pth; for each
+size NAME.SIZE.bin, float32 little-endian: the input [size, size, 3], the features before the last
+layer, and the softmax of the last layer's output.
+"""
+
+import json
+import os
+import sys
+
+import numpy as np
+import timm
+import torch
+import torchvision
+from safetensors.torch import save_file
+
+NETWORKS = [  # name, sizes
+    ("torchvision/resnet50", (224, 149)),
+    ("torchvision/resnet101", (224,)),
+    ("torchvision/inception_v3", (299, 150)),
+    ("torchvision/efficientnet_b0", (224, 149)),
+    ("torchvision/efficientnet_b5", (149,)),
+    ("torchvision/efficientnet_v2_s", (224, 149)),
+    ("timm/resnet50", (224, 149)),
+    ("timm/inception_v3", (299, 150)),
+    ("timm/inception_resnet_v2", (299, 150)),
+    ("timm/legacy_xception", (299, 150)),
+    ("timm/efficientnet_b0", (224, 149)),
+    ("timm/efficientnet_lite0", (224, 149)),
+    ("timm/tf_efficientnet_b0", (224, 149)),
+    ("timm/tf_efficientnet_lite0", (224, 149)),
+    ("timm/tf_efficientnet_lite1", (240, 149)),
+    ("timm/tf_efficientnetv2_b0", (224, 149)),
+    ("timm/tf_efficientnetv2_b3", (149,)),
+    ("timm/tf_efficientnetv2_s", (149,)),
+]
+
+
+def make(name):
+    source, net = name.split("/")
+    if source == "timm":
+        return timm.create_model(net)
+    extra = {"init_weights": False} if net == "inception_v3" else {}
+    return getattr(torchvision.models, net)(weights=None, **extra)
+
+
+def randomise(model, generator):
+    for m in model.modules():
+        if isinstance(m, torch.nn.BatchNorm2d):
+            m.weight.data.uniform_(0.5, 1.5, generator=generator)
+            m.bias.data.normal_(0, 0.3, generator=generator)
+            m.running_mean.normal_(0, 0.3, generator=generator)
+            m.running_var.uniform_(0.5, 2.0, generator=generator)
+        elif isinstance(m, torch.nn.Conv2d):
+            fan = m.weight[0].numel()
+            m.weight.data.normal_(0, (2 / fan) ** 0.5, generator=generator)
+            if m.bias is not None:
+                m.bias.data.normal_(0, 0.3, generator=generator)
+
+
+def run(model, last, x):
+    features = []
+    hook = last.register_forward_pre_hook(lambda _, args: features.append(args[0].flatten(1)))
+    with torch.no_grad():
+        logits = model(x)
+    hook.remove()
+    return features[0], logits
+
+
+def write(folder, name, sizes, seed):
+    generator = torch.Generator().manual_seed(seed)
+    model = make(name).eval()
+    randomise(model, generator)
+    last = [m for m in model.modules() if isinstance(m, torch.nn.Linear)][-1]
+    inputs = [torch.randn(1, 3, size, size, generator=generator) for size in sizes]
+    features, _ = run(model, last, inputs[0])
+    last.weight.data.normal_(0, float(1 / features.norm()), generator=generator)  # logits around 1
+    last.bias.data.normal_(0, 1, generator=generator)
+
+    stem = name.replace("/", "-")
+    state = model.state_dict()
+    save_file(state, os.path.join(folder, stem + ".safetensors"))
+    torch.save(state, os.path.join(folder, stem + ".pth"))
+    torch.save(state, os.path.join(folder, stem + ".legacy.pth"), _use_new_zipfile_serialization=False)
+    for size, x in zip(sizes, inputs):
+        features, logits = run(model, last, x)
+        parts = [x[0].permute(1, 2, 0), features[0], torch.softmax(logits[0], 0)]
+        data = np.concatenate([p.contiguous().numpy().astype("<f4").ravel() for p in parts])
+        data.tofile(os.path.join(folder, f"{stem}.{size}.bin"))
+    print(name, "rms of features", float(features.pow(2).mean().sqrt()), flush=True)
+    return {"name": name, "file": stem, "sizes": sizes}
+
+
+def main():
+    torch.set_num_threads(2)
+    folder, only = sys.argv[1], sys.argv[2:]
+    os.makedirs(folder, exist_ok=True)
+    versions = {m.__name__: m.__version__ for m in (torch, torchvision, timm, np)}
+    index = [write(folder, name, sizes, seed) for seed, (name, sizes) in enumerate(NETWORKS) if not only or name in only]
+    with open(os.path.join(folder, "index.json"), "w") as f:
+        json.dump({"versions": versions, "networks": index}, f, indent=1)
+
+
+main()
