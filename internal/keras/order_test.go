@@ -1,4 +1,4 @@
-package keras
+package keras_test
 
 import (
 	"encoding/json"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/argus-go/argus/efficientnet"
 	"github.com/argus-go/argus/inception"
+	"github.com/argus-go/argus/internal/keras"
 	"github.com/argus-go/argus/internal/shared"
 	"github.com/argus-go/argus/nn"
 	"github.com/argus-go/argus/resnet"
@@ -29,16 +30,16 @@ type fact struct {
 }
 
 // facts reads the layers that Keras has, and the weights file that they make.
-func facts(t testing.TB, network string) (facts []fact, file []Layer) {
+func facts(t testing.TB, network string) (facts []fact, file []keras.Layer) {
 	b, err := os.ReadFile(shared.Path(t, "facts/keras_layer_order.json"))
 	require.NoError(t, err)
 	var all map[string][]fact
 	require.NoError(t, json.Unmarshal(b, &all))
 	require.Contains(t, all, network)
 	for _, f := range all[network] {
-		layer := Layer{Name: f.Name}
+		layer := keras.Layer{Name: f.Name}
 		for _, pair := range f.Weights {
-			var w Weight
+			var w keras.Weight
 			require.NoError(t, json.Unmarshal(pair[0], &w.Name))
 			require.NoError(t, json.Unmarshal(pair[1], &w.Shape))
 			n := 1
@@ -65,7 +66,7 @@ func TestNetworksHaveTheLayersOfKerasInItsOrder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			facts, file := facts(t, name)
-			ops, err := Order(m.Whole(), m.Input.Shape())
+			ops, err := keras.Order(m.Whole(), m.Input.Shape())
 			require.NoError(t, err)
 			var got, want []string
 			for _, o := range ops {
@@ -79,7 +80,7 @@ func TestNetworksHaveTheLayersOfKerasInItsOrder(t *testing.T) {
 				}
 			}
 			require.Equal(t, want, got)
-			w, err := Place(file, m.Whole(), m.Input.Shape())
+			w, err := keras.Place(file, m.Whole(), m.Input.Shape())
 			require.NoError(t, err)
 			require.NoError(t, w.Check(m.Whole(), m.Input.Shape(), true))
 		})
