@@ -8,8 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/argus-go/argus/internal/hdf5"
 	"github.com/argus-go/argus/internal/keras"
+	"github.com/argus-go/argus/internal/safetensors"
+	"github.com/argus-go/argus/internal/torch"
+	"github.com/argus-go/argus/internal/torchnet"
 	"github.com/argus-go/argus/nn"
 )
 
@@ -22,7 +24,9 @@ type weightFormat struct {
 
 // weightFormats are the files that BackboneFrom reads, told by content.
 var weightFormats = []weightFormat{
-	{"Keras HDF5 (.h5)", hdf5.Is, keras.Load},
+	{"Keras (.h5, .weights.h5, .keras)", keras.Is, keras.Load},
+	{"safetensors", safetensors.Is, torchnet.LoadSafetensors},
+	{"PyTorch (.pth)", torch.Is, torchnet.LoadTorch},
 }
 
 // BackboneFrom is model with the weights of the file at path, which are read
@@ -30,7 +34,13 @@ var weightFormats = []weightFormat{
 //
 //   - HDF5 as Keras 1, 2 and 3 write it, .h5 weights and whole models; layers
 //     are matched by name where they have the names of the EfficientNet family,
-//     else by order, as Keras does.
+//     else by order, as Keras does;
+//   - safetensors and PyTorch's .pth (the state_dict, or a checkpoint that has
+//     one) with the tensor names of torchvision or timm. PyTorch's networks
+//     compute a little otherwise than Keras' of the same name, so the model must be
+//     one of theirs: resnet.Torch50, inception.TorchV3, inception.TorchResNetV2,
+//     xception.Torch or efficientnet.Torch; others are refused. A safetensors
+//     file may have the model's own names instead.
 //
 // A file without the top's weights will do where only the body is needed. A file
 // that does not fit is an [nn.ErrWeights] that lists all mismatches. Set Classes

@@ -48,11 +48,24 @@ func EfficientNet(layer, weight string) (path string, ok bool) {
 // Rename gives every weight its path by name and returns them by path. Its
 // error lists all weights that have no path and all that share one.
 func Rename(layers []Layer, name func(layer, weight string) (path string, ok bool)) (map[string]Weight, error) {
+	named, bad := rename(layers, name)
+	if bad != nil {
+		slices.Sort(bad)
+		return nil, fmt.Errorf("keras: %d weights cannot be placed:\n\t%s", len(bad), strings.Join(bad, "\n\t"))
+	}
 	weights := map[string]Weight{}
+	for path, w := range named {
+		weights[path] = *w
+	}
+	return weights, nil
+}
+
+func rename(layers []Layer, name func(layer, weight string) (path string, ok bool)) (weights placed, bad []string) {
+	weights = placed{}
 	from := map[string]string{}
-	var bad []string
 	for _, layer := range layers {
-		for _, w := range layer.Weights {
+		for i := range layer.Weights {
+			w := &layer.Weights[i]
 			path, ok := name(layer.Name, w.Name)
 			switch first, taken := from[path]; {
 			case !ok:
@@ -65,9 +78,5 @@ func Rename(layers []Layer, name func(layer, weight string) (path string, ok boo
 			}
 		}
 	}
-	if bad != nil {
-		slices.Sort(bad)
-		return nil, fmt.Errorf("keras: %d weights cannot be placed:\n\t%s", len(bad), strings.Join(bad, "\n\t"))
-	}
-	return weights, nil
+	return weights, bad
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/argus-go/argus/internal/hdf5"
 	"github.com/argus-go/argus/internal/shared"
 )
 
@@ -34,9 +33,9 @@ func expected(suffix string) []Layer {
 	}
 	return []Layer{
 		{Name: "input_1"},
-		{"conv", []Weight{w("conv", "kernel", 1, 1, 3, 2), w("conv", "bias", 2)}},
-		{"bn", []Weight{w("bn", "gamma", 2), w("bn", "beta", 2), w("bn", "moving_mean", 2), w("bn", "moving_variance", 2)}},
-		{"dense", []Weight{w("dense", "kernel", 2, 5), w("dense", "bias", 5)}},
+		{Name: "conv", Weights: []Weight{w("conv", "kernel", 1, 1, 3, 2), w("conv", "bias", 2)}},
+		{Name: "bn", Weights: []Weight{w("bn", "gamma", 2), w("bn", "beta", 2), w("bn", "moving_mean", 2), w("bn", "moving_variance", 2)}},
+		{Name: "dense", Weights: []Weight{w("dense", "kernel", 2, 5), w("dense", "bias", 5)}},
 	}
 }
 
@@ -111,9 +110,9 @@ func TestEfficientNetNames(t *testing.T) {
 
 func TestRenameListsEveryWeightThatHasNoPlace(t *testing.T) {
 	_, err := Rename([]Layer{
-		{"predictions", []Weight{{Name: "bias"}}},
-		{"probs", []Weight{{Name: "bias"}}},
-		{"normalization", []Weight{{Name: "count", Shape: []int{}}, {Name: "mean", Shape: []int{3}}}},
+		{Name: "predictions", Weights: []Weight{{Name: "bias"}}},
+		{Name: "probs", Weights: []Weight{{Name: "bias"}}},
+		{Name: "normalization", Weights: []Weight{{Name: "count", Shape: []int{}}, {Name: "mean", Shape: []int{3}}}},
 	}, EfficientNet)
 	require.EqualError(t, err, `keras: 3 weights cannot be placed:
 	normalization/count: shape [], no such layer is known
@@ -150,15 +149,14 @@ func TestBadFilesAreRefusedWithTheirReason(t *testing.T) {
 }
 
 func TestWeightsOfManyTimesTheFileAreRefusedUnread(t *testing.T) {
-	f, err := hdf5.Open("testdata/weights.h5")
+	b, err := os.ReadFile("testdata/weights.h5")
 	require.NoError(t, err)
-	defer f.Close()
-	_, arrays, err := list(f)
+	f, err := open(bytes.NewReader(b), int64(len(b)))
 	require.NoError(t, err)
-	require.NoError(t, checkSize(arrays, 4*31)) // 31 values
-	require.EqualError(t, checkSize(arrays, 4*31-1),
+	require.NoError(t, checkSize(f.weights(), 4*31)) // 31 values
+	require.EqualError(t, checkSize(f.weights(), 4*31-1),
 		"/dense/dense/bias:0: shape [5] brings the weights to more than 123 bytes, the limit for a file of this size")
-	require.ErrorContains(t, checkSize(arrays, 4*6-1), "/conv/conv/kernel:0: shape [1 1 3 2]")
+	require.ErrorContains(t, checkSize(f.weights(), 4*6-1), "/conv/conv/kernel:0: shape [1 1 3 2]")
 	require.EqualValues(t, 64<<20, maxBytes(19_128_168/16))
 	require.EqualValues(t, 16*19_128_168, maxBytes(19_128_168))
 }

@@ -1,69 +1,110 @@
 package keras
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"slices"
 
+	"github.com/argus-go/argus/internal/hdf5"
 	"github.com/argus-go/argus/nn"
 )
 
-// Load reads the weights of m from the size bytes of a Keras file, for an input
-// of m's own size; the number of the picture's pixels decides on no weight. A
-// file without the top's weights gives the body's.
+// Is says whether the size bytes behind r are of a kind that this package reads.
+func Is(r io.ReaderAt, size int64) bool { return hdf5.Is(r, size) || isArchive(r, size) }
+
+// Load reads the weights of m from the size bytes of a Keras file, .h5,
+// .weights.h5 or .keras, for an input of m's own size. A file without the top's
+// weights gives the body's.
 //
 // Layers that carry the names of the EfficientNet family go by them, others by
 // order, as Keras itself places them. The error, an [nn.ErrWeights], lists all
-// mismatches at once.
+// mismatches at once, and comes before any number is read; one for numbers that
+// cannot be weights comes after.
 func Load(r io.ReaderAt, size int64, m nn.Model) (nn.Weights, error) {
-	layers, err := Read(r, size)
+	weights, err := load(r, size, m)
+	if err != nil {
+		return nil, fmt.Errorf("keras: %w", err)
+	}
+	return weights, nil
+}
+
+func load(r io.ReaderAt, size int64, m nn.Model) (nn.Weights, error) {
+	f, err := open(r, size)
 	if err != nil {
 		return nil, err
 	}
-	return Fit(layers, m)
-}
-
-// Fit gives the weights of a file to m: see [Load].
-func Fit(layers []Layer, m nn.Model) (nn.Weights, error) {
-	in := m.Input.Shape()
-	layers = slices.DeleteFunc(slices.Clone(layers), func(l Layer) bool { return len(l.Weights) == 0 || isNormalization(l) })
+	layers, in := weighted(f.layers), m.Input.Shape()
 	network, err := partOf(layers, m)
 	if err != nil {
 		return nil, err
 	}
-	if !slices.ContainsFunc(layers, func(l Layer) bool { _, ok := EfficientNet(l.Name, ""); return !ok }) {
-		return byName(layers, network, in)
+	p, err := match(layers, network, in)
+	if err != nil {
+		return nil, err
 	}
-	return Place(layers, network, in)
+	all := make([]*Weight, 0, len(p))
+	for _, w := range p {
+		all = append(all, w)
+	}
+	if err := f.fill(all); err != nil {
+		return nil, err
+	}
+	weights := p.tensors()
+	return weights, weights.Check(network, in, true)
+}
+
+func match(layers []Layer, l nn.Layer, in nn.Shape) (placed, error) {
+	if slices.ContainsFunc(layers, func(l Layer) bool { _, ok := EfficientNet(l.Name, ""); return !ok }) {
+		return place(layers, l, in)
+	}
+	return byName(layers, l, in)
 }
 
 // partOf is what of m the file has layers for: all of it, or its body.
 func partOf(layers []Layer, m nn.Model) (nn.Layer, error) {
 	body, err := Order(m.Body, m.Input.Shape())
 	if err != nil {
-		return nil, fmt.Errorf("keras: %w", err)
+		return nil, err
 	}
-	weighted := 0
+	n := 0
 	for _, o := range body {
-		weighted += one(len(o.Params) > 0)
+		n += one(len(o.Params) > 0)
 	}
-	if len(layers) == weighted {
+	if len(layers) == n {
 		return m.Body, nil
 	}
 	return m.Whole(), nil
 }
 
-func byName(layers []Layer, l nn.Layer, in nn.Shape) (nn.Weights, error) {
-	named, err := Rename(layers, EfficientNet)
+// byName places the weights of the EfficientNet family.
+func byName(layers []Layer, l nn.Layer, in nn.Shape) (placed, error) {
+	params, err := nn.Params(l, in)
 	if err != nil {
 		return nil, err
 	}
-	weights := nn.Weights{}
+	named, unnamed := rename(layers, EfficientNet)
+	bad := unnamed
+	for _, p := range params {
+		w, ok := named[p.Name]
+		switch {
+		case !ok:
+			bad = append(bad, fmt.Sprintf("%s: missing, the network wants %v", p.Name, p.Shape))
+		case !slices.Equal(w.Shape, p.Shape):
+			bad = append(bad, fmt.Sprintf("%s: shape %v, the network wants %v", w.Path, w.Shape, p.Shape))
+		}
+		delete(named, p.Name)
+	}
 	for path, w := range named {
-		weights[path] = nn.Tensor{Shape: w.Shape, Data: w.Data}
+		bad = append(bad, fmt.Sprintf("%s: the network has no such tensor, %s", w.Path, path))
 	}
-	if err := weights.Check(l, in, true); err != nil {
-		return nil, fmt.Errorf("keras: %w", err)
+	if bad != nil {
+		slices.Sort(bad)
+		return nil, misfit(bad)
 	}
-	return weights, nil
+	named, _ = rename(layers, EfficientNet)
+	return named, nil
 }
+
+// ErrNoModel says that a file holds weights only.
+var ErrNoModel = errors.New("the file holds weights but no model: save the whole model, or give its weights to a network of argus")

@@ -36,13 +36,13 @@ func branchesFile() []Layer {
 	norm := []Weight{w("beta", 2), w("moving_mean", 2), w("moving_variance", 2)}
 	return []Layer{
 		{Name: "input_1"},
-		{"normalization", []Weight{w("mean", 3), w("variance", 3), w("count")}},
-		{"conv2d_7", []Weight{w("kernel", 1, 1, 3, 2)}},
-		{"batch_normalization_7", slices.Clone(norm)},
-		{"conv2d_8", []Weight{w("kernel", 1, 1, 3, 2)}},
-		{"max_pooling2d", nil},
-		{"batch_normalization_8", slices.Clone(norm)},
-		{"dense", []Weight{w("kernel", 2, 5), w("bias", 5)}},
+		{Name: "normalization", Weights: []Weight{w("mean", 3), w("variance", 3), w("count")}},
+		{Name: "conv2d_7", Weights: []Weight{w("kernel", 1, 1, 3, 2)}},
+		{Name: "batch_normalization_7", Weights: slices.Clone(norm)},
+		{Name: "conv2d_8", Weights: []Weight{w("kernel", 1, 1, 3, 2)}},
+		{Name: "max_pooling2d", Weights: nil},
+		{Name: "batch_normalization_8", Weights: slices.Clone(norm)},
+		{Name: "dense", Weights: []Weight{w("kernel", 2, 5), w("bias", 5)}},
 	}
 }
 
@@ -80,7 +80,7 @@ func TestAFileThatDoesNotFitIsRefusedWithAllItsFaults(t *testing.T) {
 	file[2].Weights[0].Shape = []int{3, 3, 3, 2}
 	file[3].Weights[0].Name = "gamma"
 	file[6].Weights = file[6].Weights[:2]
-	file = append(file[:7:7], Layer{"probs", file[7].Weights}, Layer{"extra", file[7].Weights})
+	file = append(file[:7:7], Layer{Name: "probs", Weights: file[7].Weights}, Layer{Name: "extra", Weights: file[7].Weights})
 	_, err := Place(file, l, in)
 	require.ErrorIs(t, err, nn.ErrWeights)
 	require.EqualError(t, err, `keras: weights do not fit the network:
@@ -94,7 +94,7 @@ func TestAFileThatDoesNotFitIsRefusedWithAllItsFaults(t *testing.T) {
 
 	var many []Layer
 	for range 25 {
-		many = append(many, Layer{"extra", file[7].Weights})
+		many = append(many, Layer{Name: "extra", Weights: file[7].Weights})
 	}
 	_, err = Place(append(branchesFile(), many...), l, in)
 	require.ErrorContains(t, err, "and 5 more")
