@@ -31,6 +31,7 @@ type Sample struct {
 	Label int    // index into Classes
 	Split Split
 	fsys  fs.FS
+	view  int // of the picture; 0 is the picture itself
 }
 
 // Open opens the file.
@@ -152,7 +153,7 @@ func (d *Dataset) add(fsys fs.FS, part part) error {
 			return fmt.Errorf("class %s has pictures, but the training split has no class %q", class.path, path.Base(class.path))
 		}
 		for _, file := range pictures {
-			d.samples = append(d.samples, Sample{file, label, part.split, fsys})
+			d.samples = append(d.samples, Sample{Path: file, Label: label, Split: part.split, fsys: fsys})
 		}
 	}
 	return nil

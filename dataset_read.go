@@ -1,14 +1,17 @@
 package argus
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"fmt"
 	"io/fs"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/argus-go/argus/augment"
 	"github.com/argus-go/argus/internal/picture"
 )
 
@@ -40,31 +43,44 @@ type reader struct {
 	Preprocess Preprocess // complete
 	Limits     Limits
 	Threads    int // workers, at least 1
-	// Skip, if any, says that a file's pixels are not needed. It is called by
-	// many goroutines.
-	Skip func(i int, hash contentHash) bool
+	// Views, if any, says which views of a sample are wanted: 0 is the picture
+	// itself, the others are the versions that Augment makes of its square.
+	Views   func(Sample) []int
+	Augment augment.Augmentor
+	// Skip, if any, says that view k of Views is not needed, going by its hash. It
+	// is called by many goroutines, as is Made with a view that Augment made.
+	Skip func(i, k int, hash contentHash) bool
+	Made func(s Sample, square []uint8) error
 
 	// memory holds the pixels that may be in decoding at a time: one picture of
 	// the biggest size, or more smaller ones.
 	memory *gate
 
+	augmentDigest string
+
 	// Times of all workers together, in nanoseconds.
-	readNS, decodeNS, resizeNS atomic.Int64
+	readNS, decodeNS, resizeNS, augmentNS atomic.Int64
 }
 
 // readTimes is what each step took, summed over the workers.
-type readTimes struct{ Read, Decode, Resize time.Duration }
+type readTimes struct{ Read, Decode, Resize, Augment time.Duration }
 
 func (r *reader) times() readTimes {
-	return readTimes{time.Duration(r.readNS.Load()), time.Duration(r.decodeNS.Load()), time.Duration(r.resizeNS.Load())}
+	return readTimes{time.Duration(r.readNS.Load()), time.Duration(r.decodeNS.Load()), time.Duration(r.resizeNS.Load()), time.Duration(r.augmentNS.Load())}
 }
 
-// readSample is one sample read. The zero Hash means that the file's bytes
-// could not be read.
+// readSample is one sample read.
 type readSample struct {
+	Views []readView
+	Err   error
+}
+
+// readView is one view of a sample.
+type readView struct {
+	// Hash is that of the file's bytes for the picture itself, and follows from
+	// it, the Augmentor and the view's number for others.
 	Hash   contentHash
-	Square []uint8 // Size×Size×3 RGB, valid until each returns; nil if skipped or Err
-	Err    error
+	Square []uint8 // Size×Size×3 RGB, valid until each returns; nil if skipped
 }
 
 // bad returns the sample as a broken picture.
@@ -80,7 +96,11 @@ func (r *reader) run(ctx context.Context, samples []Sample, each func(i int, got
 	defer workers.Wait()
 	defer cancel()
 
-	r.memory = newGate(r.Limits.MaxPixels())
+	digest, err := r.Augment.Digest()
+	if err != nil {
+		return err
+	}
+	r.augmentDigest, r.memory = digest, newGate(r.Limits.MaxPixels())
 	threads := max(1, min(r.Threads, len(samples)))
 	ahead := 4 * threads // bounds the squares in memory
 	slots := make([]chan readSample, ahead)
@@ -116,48 +136,120 @@ func (r *reader) run(ctx context.Context, samples []Sample, each func(i int, got
 			if err := each(i, got); err != nil {
 				return err
 			}
-			if got.Square != nil {
-				free <- got.Square
+			for _, v := range got.Views {
+				select {
+				case free <- v.Square:
+				default:
+				}
 			}
 		}
 	}
 	return nil
 }
 
-// read does one sample, into a free square if there is one.
-func (r *reader) read(i int, s Sample, free chan []uint8) (got readSample) {
+// read does one sample, into free squares if there are some.
+func (r *reader) read(i int, s Sample, free chan []uint8) readSample {
 	start := time.Now()
 	data, err := s.bytes(r.Limits)
 	if err != nil {
 		return readSample{Err: err}
 	}
-	got.Hash = sha256.Sum256(data)
+	hash := contentHash(sha256.Sum256(data))
 	lap(&r.readNS, start)
-	if r.Skip != nil && r.Skip(i, got.Hash) {
-		return got
+	wanted := []int{0}
+	if r.Views != nil {
+		wanted = slices.Clone(r.Views(s))
 	}
+	views, todo := make([]readView, len(wanted)), 0
+	for k, view := range wanted {
+		views[k].Hash = r.viewHash(hash, view)
+		if r.Skip != nil && r.Skip(i, k, views[k].Hash) {
+			wanted[k] = skipped
+			continue
+		}
+		todo++
+	}
+	if todo == 0 {
+		return readSample{Views: views}
+	}
+	square, err := r.square(data, free)
+	if err != nil {
+		return readSample{Err: err}
+	}
+	start = time.Now()
+	defer lap(&r.augmentNS, start)
+	for k, view := range wanted {
+		switch {
+		case view == 0:
+			views[k].Square = square
+		case view != skipped:
+			if views[k].Square, err = r.view(s, square, hash, view); err != nil {
+				return readSample{Err: err}
+			}
+		}
+	}
+	return readSample{Views: views}
+}
+
+const skipped = -1
+
+// square decodes and resizes a file.
+func (r *reader) square(data []byte, free chan []uint8) ([]uint8, error) {
 	pixels, err := picture.Pixels(data, r.Limits)
 	if err != nil {
-		got.Err = err
-		return got
+		return nil, err
 	}
 	r.memory.take(pixels)
 	defer r.memory.give(pixels)
-	start = time.Now()
+	start := time.Now()
 	img, err := picture.Decode(data, r.Limits)
 	start = lap(&r.decodeNS, start)
 	if err != nil {
-		got.Err = err
-		return got
+		return nil, err
 	}
-	select {
-	case got.Square = <-free:
-	default:
-		got.Square = make([]uint8, r.Preprocess.squareLen())
-	}
-	r.Preprocess.square(got.Square, img)
+	square := r.blank(free)
+	r.Preprocess.square(square, img)
 	lap(&r.resizeNS, start)
-	return got
+	return square, nil
+}
+
+func (r *reader) blank(free chan []uint8) []uint8 {
+	select {
+	case square := <-free:
+		if square != nil {
+			return square
+		}
+	default:
+	}
+	return make([]uint8, r.Preprocess.squareLen())
+}
+
+// view makes a view of a picture's square.
+func (r *reader) view(s Sample, square []uint8, hash contentHash, view int) ([]uint8, error) {
+	size := r.Preprocess.Size
+	out, err := r.Augment.ApplyRGB(&augment.RGB{W: size, H: size, Pix: square}, augment.Key{Content: hash, Epoch: view})
+	if err != nil {
+		return nil, err
+	}
+	if out.W != size || out.H != size {
+		return nil, fmt.Errorf("augmented picture is %d×%d, want the network's %d×%d", out.W, out.H, size, size)
+	}
+	pix := out.Pix
+	if &pix[0] == &square[0] {
+		pix = bytes.Clone(pix)
+	}
+	if s.view = view; r.Made != nil {
+		err = r.Made(s, pix)
+	}
+	return pix, err
+}
+
+// viewHash is what a view is known by.
+func (r *reader) viewHash(hash contentHash, view int) contentHash {
+	if view == 0 {
+		return hash
+	}
+	return sha256.Sum256(fmt.Appendf(hash[:], "%s %d", r.augmentDigest, view))
 }
 
 // gate lets through takers of no more than free units together.

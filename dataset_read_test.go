@@ -12,6 +12,7 @@ import (
 	"image/png"
 	"os"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/fstest"
@@ -38,7 +39,10 @@ func readAll(t testing.TB, r *reader, samples []Sample) []readSample {
 	var all []readSample
 	err := r.run(t.Context(), samples, func(i int, got readSample) error {
 		require.Equal(t, len(all), i)
-		got.Square = bytes.Clone(got.Square)
+		got.Views = slices.Clone(got.Views)
+		for k := range got.Views {
+			got.Views[k].Square = bytes.Clone(got.Views[k].Square)
+		}
 		all = append(all, got)
 		return nil
 	})
@@ -61,12 +65,12 @@ func TestAnyNumberOfThreadsReadsTheSamePixelsInOrder(t *testing.T) {
 		require.NoError(t, got.Err)
 		data, err := os.ReadFile(shared.Path(t, "data/clothing5/"+samples[i].Path))
 		require.NoError(t, err)
-		require.EqualValues(t, sha256.Sum256(data), got.Hash)
+		require.EqualValues(t, sha256.Sum256(data), got.Views[0].Hash)
 		img, err := picture.Decode(data, Limits{})
 		require.NoError(t, err)
 		want := make([]uint8, 3*32*32)
 		testPreprocess().square(want, img)
-		require.Equal(t, want, got.Square)
+		require.Equal(t, want, got.Views[0].Square)
 	}
 	for _, threads := range []int{2, 7, 1000} {
 		require.Equal(t, one, readAll(t, &reader{Preprocess: testPreprocess(), Threads: threads}, samples))
@@ -113,7 +117,7 @@ func TestBrokenPicturesAreListedWithReasonsAndStopNothing(t *testing.T) {
 		case isBad:
 			require.ErrorContains(t, got.Err, want.want, path)
 			require.Equal(t, BadPicture{path, got.Err.Error()}, got.bad(samples[i]))
-			require.Nil(t, got.Square)
+			require.Nil(t, got.Views)
 		case path == "good/1.png":
 			require.ErrorContains(t, got.Err, "file does not exist")
 		default:
@@ -128,13 +132,13 @@ func TestSkippedPicturesAreHashedButNotDecoded(t *testing.T) {
 	fsys := flat(0, 20, "a", "b")
 	samples := samplesOf(t, fsys)
 	var asked atomic.Int64
-	r := &reader{Preprocess: testPreprocess(), Threads: 2, Skip: func(i int, hash contentHash) bool {
+	r := &reader{Preprocess: testPreprocess(), Threads: 2, Skip: func(i, _ int, hash contentHash) bool {
 		asked.Add(1)
 		return i%2 == 0
 	}}
 	for i, got := range readAll(t, r, samples) {
-		require.EqualValues(t, sha256.Sum256(fsys[samples[i].Path].Data), got.Hash)
-		require.Equal(t, i%2 == 0, got.Square == nil)
+		require.EqualValues(t, sha256.Sum256(fsys[samples[i].Path].Data), got.Views[0].Hash)
+		require.Equal(t, i%2 == 0, got.Views[0].Square == nil)
 	}
 	require.EqualValues(t, 40, asked.Load())
 	require.Positive(t, r.times().Read)

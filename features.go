@@ -25,11 +25,12 @@ type extractor struct {
 	cacheErr        error         // what kept features from being kept
 }
 
-// rows is what an extractor makes of samples: a row of values for each picture.
+// rows is what an extractor makes of samples: a row of values for each view of
+// each picture.
 type rows struct {
 	dim     int
 	x       []float32 // [len(samples)][dim]
-	samples []Sample  // without the bad ones
+	samples []Sample  // of the rows, without the bad ones
 	bad     []BadPicture
 }
 
@@ -46,9 +47,15 @@ func (r rows) part(split Split) rows {
 
 func (r rows) row(i int) []float32 { return r.x[i*r.dim : (i+1)*r.dim] }
 
-// counts is the number of rows of each class.
+// counts is the number of pictures of each class, views not counted.
 func (r rows) counts(classes int) []int {
-	return Dataset{"", make([]string, classes), r.samples}.Counts()
+	counts := make([]int, classes)
+	for _, s := range r.samples {
+		if s.view == 0 {
+			counts[s.Label]++
+		}
+	}
+	return counts
 }
 
 // newExtractor readies an extractor that takes pictures through r's body on c's
@@ -100,21 +107,22 @@ func planKey(layers nn.Layer, in nn.Shape, weights nn.Weights, prep Preprocess) 
 	return safetensors.Digest(tensors, map[string]string{"network": string(network), "preprocess": string(how)})
 }
 
-// run extracts the rows of the samples, each picture once, while others are
-// still being decoded. A broken picture is left out and listed, or is an error
-// if x is strict. It is called once.
+// run extracts the rows of the samples, each picture decoded once, while others
+// are still being decoded. A broken picture is left out and listed, or is an
+// error if x is strict. It is called once.
 func (x *extractor) run(ctx context.Context, samples []Sample) (rows, error) {
+	views, first := x.viewsOf(samples)
 	all := rows{dim: x.runner.body.Out.Size()}
-	all.x = make([]float32, len(samples)*all.dim)
+	all.x = make([]float32, len(views)*all.dim)
 	b := batcher{extractor: x, ctx: ctx, rows: all}
 	if x.cache != nil {
-		x.reader.Skip = func(i int, hash contentHash) bool {
+		x.reader.Skip = func(i, k int, hash contentHash) bool {
 			row, ok := x.cache.get(hash)
-			return ok && len(row) == copy(all.row(i), row)
+			return ok && len(row) == copy(all.row(first[i]+k), row)
 		}
 	}
 	var bad []BadPicture
-	good := make([]bool, len(samples))
+	good := make([]bool, len(views))
 	err := x.reader.run(ctx, samples, func(i int, got readSample) error {
 		defer x.progress(i+1, len(samples))
 		if got.Err != nil {
@@ -124,24 +132,43 @@ func (x *extractor) run(ctx context.Context, samples []Sample) (rows, error) {
 			bad = append(bad, got.bad(samples[i]))
 			return nil
 		}
-		good[i] = true
-		if got.Square == nil {
-			return nil
+		for k, view := range got.Views {
+			good[first[i]+k] = true
+			if view.Square == nil {
+				continue
+			}
+			if err := b.add(first[i]+k, view); err != nil {
+				return err
+			}
 		}
-		return b.add(i, got)
+		return nil
 	})
 	if err == nil {
 		err = b.flush()
 	}
 	x.cacheErr = x.cache.close()
 	t := x.reader.times()
-	x.decode = t.Read + t.Decode + t.Resize
+	x.decode = t.Read + t.Decode + t.Resize + t.Augment
 	if err != nil {
 		return rows{}, err
 	}
-	all = all.compact(samples, good)
+	all = all.compact(views, good)
 	all.bad = bad
 	return all, nil
+}
+
+// viewsOf lists the views of all samples, and where those of each begin.
+func (x *extractor) viewsOf(samples []Sample) (views []Sample, first []int) {
+	if x.reader.Views == nil {
+		x.reader.Views = func(Sample) []int { return []int{0} }
+	}
+	for _, s := range samples {
+		first = append(first, len(views))
+		for _, s.view = range x.reader.Views(s) {
+			views = append(views, s)
+		}
+	}
+	return views, first
 }
 
 // compact leaves out the rows that are not good.
@@ -164,11 +191,11 @@ type batcher struct {
 	ctx     context.Context
 	rows    rows
 	squares []uint8 // pixels of the pictures of the batch
-	at      []int   // their samples
+	at      []int   // their rows
 	hashes  []contentHash
 }
 
-func (b *batcher) add(i int, got readSample) error {
+func (b *batcher) add(i int, got readView) error {
 	b.squares = append(b.squares, got.Square...)
 	b.at, b.hashes = append(b.at, i), append(b.hashes, got.Hash)
 	if len(b.at) < pieces[0] {

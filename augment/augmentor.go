@@ -148,7 +148,7 @@ func (a Augmentor) Apply(img image.Image, k Key) (*image.RGBA, error) {
 	if p, err = a.ApplyRGB(p, k); err != nil {
 		return nil, err
 	}
-	return toRGBA(p), nil
+	return p.RGBA(), nil
 }
 
 // ApplyRGB is Apply for a picture in the form that the operations work on. What
@@ -231,16 +231,6 @@ func (w *work) size() (float64, float64) {
 
 func blank(w, h int) *RGB { return &RGB{W: w, H: h, Pix: make([]uint8, 3*w*h)} }
 
-func toRGBA(p *RGB) *image.RGBA {
-	m := image.NewRGBA(image.Rect(0, 0, p.W, p.H))
-	src, dst := p.Pix, m.Pix
-	for len(src) >= 3 && len(dst) >= 4 {
-		dst[0], dst[1], dst[2], dst[3] = src[0], src[1], src[2], 255
-		src, dst = src[3:], dst[4:]
-	}
-	return m
-}
-
 // function is a user's operation.
 type function struct {
 	Name string `json:"name"`
@@ -262,7 +252,7 @@ func (o function) check() error {
 }
 
 func (o function) apply(w *work) {
-	img := o.f(rand.New(&w.PCG), toRGBA(w.settled()))
+	img := o.f(rand.New(&w.PCG), w.settled().RGBA())
 	p, err := picture.FromImage(img, picture.Limits{})
 	if err != nil {
 		w.err = fmt.Errorf("function %q: %w", o.Name, err)

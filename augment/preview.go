@@ -53,7 +53,7 @@ func (a Augmentor) Preview(ctx context.Context, img image.Image, o PreviewOption
 			copy(sheet.Pix[3*((y+row)*sheet.W+x):], q.Pix[3*row*width:][:3*width])
 		}
 	}
-	return toRGBA(sheet), nil
+	return sheet.RGBA(), nil
 }
 
 // sized is p, w×h pixels big.

@@ -17,6 +17,17 @@ type RGB struct {
 	Pix  []uint8
 }
 
+// RGBA copies the picture to one of the standard library.
+func (p *RGB) RGBA() *image.RGBA {
+	m := image.NewRGBA(image.Rect(0, 0, p.W, p.H))
+	src, dst := p.Pix, m.Pix
+	for len(src) >= 3 && len(dst) >= 4 {
+		dst[0], dst[1], dst[2], dst[3] = src[0], src[1], src[2], 255
+		src, dst = src[3:], dst[4:]
+	}
+	return m
+}
+
 // Limits says how big a picture may be. Zero fields mean the defaults.
 type Limits struct {
 	// Bytes is the longest file that is read: 100,000,000 by default.
