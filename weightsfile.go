@@ -32,9 +32,9 @@ var weightFormats = []weightFormat{
 // BackboneFrom is model with the weights of the file at path, which are read
 // when they are first needed. The file's content says what it is, not its name:
 //
-//   - HDF5 as Keras 1, 2 and 3 write it, .h5 weights and whole models; layers
-//     are matched by name where they have the names of the EfficientNet family,
-//     else by order, as Keras does;
+//   - .h5 of Keras 1, 2 and 3, weights and whole models, .weights.h5 and .keras.
+//     Layers are matched by name where they have the names of the EfficientNet
+//     family, else by order, as Keras does;
 //   - safetensors and PyTorch's .pth (the state_dict, or a checkpoint that has
 //     one) with the tensor names of torchvision or timm. PyTorch's networks
 //     compute a little otherwise than Keras' of the same name, so the model must be
