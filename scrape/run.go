@@ -311,7 +311,7 @@ func (r *run) make(ctx context.Context, t Term, result Result, source string) er
 		return &Refusal{URL: result.URL, Reason: NotAccepted}
 	}
 	at := keyOf("url", t.Class, result.URL)
-	if !r.store.claim(at) {
+	if result.Open == nil && !r.store.claim(at) {
 		return &Refusal{URL: result.URL, Reason: Duplicate}
 	}
 	body := buffers.Get().(*bytes.Buffer)
