@@ -155,13 +155,18 @@ func newSnapshot(model nn.Model, weights nn.Weights, prep Preprocess, info Info,
 	return &snapshot{model, weights, prep, info, r}, nil
 }
 
-// preprocessOf is what a network expects of a picture.
+// preprocessOf is what a network expects of a picture. It lists the channels as
+// they are fed, Preprocess red first.
 func preprocessOf(in nn.Input) Preprocess {
-	std := in.Std
+	mean, std := in.Mean, in.Std
 	for i := range std {
 		if std[i] == 0 {
 			std[i] = 1
 		}
 	}
-	return Preprocess{Size: in.Size, Mean: in.Mean, Std: std, BGR: in.BGR}
+	if in.BGR {
+		mean[0], mean[2] = mean[2], mean[0]
+		std[0], std[2] = std[2], std[0]
+	}
+	return Preprocess{Size: in.Size, Mean: mean, Std: std, BGR: in.BGR}
 }

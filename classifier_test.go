@@ -105,3 +105,12 @@ func TestNewTakesTheBodysWeightsWhereTheyAreAFileOfTheirOwn(t *testing.T) {
 		require.ErrorIs(t, err, context.Canceled)
 	}
 }
+
+func TestMeansThatANetworkListsBlueFirstAreTakenFromTheirChannels(t *testing.T) {
+	p := preprocessOf(nn.Input{Size: 1, Mean: [3]float32{103.939, 116.779, 123.68}, BGR: true}) // resnet
+	require.Equal(t, Preprocess{Size: 1, Mean: [3]float32{123.68, 116.779, 103.939}, Std: [3]float32{1, 1, 1}, BGR: true}, p)
+	dst := make([]float32, 3)
+	p.floats(dst, []uint8{124, 117, 104})
+	require.InDeltaSlice(t, []float32{104 - 103.939, 117 - 116.779, 124 - 123.68}, dst, 1e-5)
+	require.Equal(t, [3]float32{1, 2, 3}, preprocessOf(nn.Input{Mean: [3]float32{1, 2, 3}}).Mean)
+}
