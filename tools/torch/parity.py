@@ -5,7 +5,7 @@ TestNetworksEqualTorchsOwn in internal/torchnet, with ARGUS_TORCH=FOLDER. Nothin
 
 For each network: the state_dict as NAME.safetensors, NAME.pth (zip) and NAME.legacy.pth; for each
 size NAME.SIZE.bin, float32 little-endian: the input [size, size, 3], the features before the last
-layer, and the softmax of the last layer's output.
+layer, and what the last layer makes of them.
 """
 
 import json
@@ -49,17 +49,22 @@ def make(name):
 
 
 def randomise(model, generator):
-    for m in model.modules():
-        if isinstance(m, torch.nn.BatchNorm2d):
-            m.weight.data.uniform_(0.5, 1.5, generator=generator)
-            m.bias.data.normal_(0, 0.3, generator=generator)
-            m.running_mean.normal_(0, 0.3, generator=generator)
-            m.running_var.uniform_(0.5, 2.0, generator=generator)
-        elif isinstance(m, torch.nn.Conv2d):
-            fan = m.weight[0].numel()
-            m.weight.data.normal_(0, (2 / fan) ** 0.5, generator=generator)
-            if m.bias is not None:
-                m.bias.data.normal_(0, 0.3, generator=generator)
+    """Random weights, and statistics near to what a random batch has: without, sigmoids saturate and
+    differences in the last digit grow from block to block, in torch as well as here."""
+    norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    for m in norms:
+        m.weight.data.uniform_(0.5, 1.5, generator=generator)
+        m.bias.data.normal_(0, 0.3, generator=generator)
+        m.reset_running_stats()
+        m.train()
+        momentum, m.momentum = m.momentum, None
+    with torch.no_grad():
+        model(torch.randn(4, 3, 160, 160, generator=generator))
+    for m in norms:
+        m.eval()
+        m.momentum = momentum
+        m.running_mean += m.running_var.sqrt() * torch.empty_like(m.running_mean).normal_(0, 0.1, generator=generator)
+        m.running_var *= torch.empty_like(m.running_var).uniform_(0.8, 1.25, generator=generator)
 
 
 def run(model, last, x):
@@ -79,7 +84,7 @@ def write(folder, name, sizes, seed):
     inputs = [torch.randn(1, 3, size, size, generator=generator) for size in sizes]
     features, _ = run(model, last, inputs[0])
     last.weight.data.normal_(0, float(1 / features.norm()), generator=generator)  # logits around 1
-    last.bias.data.normal_(0, 1, generator=generator)
+    last.bias.data.normal_(0, 0.3, generator=generator)
 
     stem = name.replace("/", "-")
     state = model.state_dict()
@@ -88,7 +93,7 @@ def write(folder, name, sizes, seed):
     torch.save(state, os.path.join(folder, stem + ".legacy.pth"), _use_new_zipfile_serialization=False)
     for size, x in zip(sizes, inputs):
         features, logits = run(model, last, x)
-        parts = [x[0].permute(1, 2, 0), features[0], torch.softmax(logits[0], 0)]
+        parts = [x[0].permute(1, 2, 0), features[0], logits[0]]
         data = np.concatenate([p.contiguous().numpy().astype("<f4").ravel() for p in parts])
         data.tofile(os.path.join(folder, f"{stem}.{size}.bin"))
     print(name, "rms of features", float(features.pow(2).mean().sqrt()), flush=True)
