@@ -7,7 +7,6 @@ import (
 	"os"
 	"path"
 	"slices"
-	"strings"
 )
 
 // Split is the part of a dataset that a sample belongs to; "" is none yet.
@@ -157,13 +156,4 @@ func (d *Dataset) add(fsys fs.FS, part part) error {
 		}
 	}
 	return nil
-}
-
-// isPicture tells a picture file by its name.
-func isPicture(name string) bool {
-	switch strings.ToLower(path.Ext(name)) {
-	case ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp":
-		return true
-	}
-	return false
 }

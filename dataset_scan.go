@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/argus-go/argus/internal/picture"
 )
 
 // folder is a walked folder; everything in it is sorted by name.
@@ -65,7 +67,7 @@ func (f *folder) enter(fsys fs.FS, e fs.DirEntry, ancestors []fs.FileInfo) error
 		}
 		f.folders = append(f.folders, sub)
 	case mode.IsDir():
-	case mode.IsRegular() && !hidden && isPicture(name):
+	case mode.IsRegular() && !hidden && picture.IsName(name):
 		f.pictures = append(f.pictures, name)
 	default:
 		f.others++

@@ -9,6 +9,8 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
+	"path"
+	"strings"
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
@@ -49,6 +51,15 @@ func formatOf(data []byte) (*format, error) {
 		return nil, &Error{Reason: NotAPicture, Err: fmt.Errorf("empty")}
 	}
 	return nil, &Error{Reason: NotAPicture, Err: fmt.Errorf("starts with %q, not as JPEG, PNG, GIF, BMP, TIFF or WebP", data[:min(8, len(data))])}
+}
+
+// IsName tells a picture file by its name's ending, in any case.
+func IsName(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp":
+		return true
+	}
+	return false
 }
 
 func hasMagic(data []byte, magic string) bool {
