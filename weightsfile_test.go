@@ -39,3 +39,16 @@ func TestAWeightsFileThatCannotBeReadSaysWhy(t *testing.T) {
 	require.ErrorIs(t, err, nn.ErrWeights)
 	require.ErrorContains(t, err, "predictions/kernel:0: shape [1280 1000], the network wants [1280 5]")
 }
+
+func TestABackboneReadsTorchsFilesAndRefusesOnesForKerasNetwork(t *testing.T) {
+	read := func(m nn.Model, name string) error {
+		_, err := BackboneFrom(m, "internal/torchnet/testdata/"+name).Weights(context.Background(), nil)
+		return err
+	}
+	for _, name := range []string{"tiny-efficientnet.safetensors", "tiny-efficientnet.pth"} {
+		require.ErrorContains(t, read(efficientnet.Lite0(5), name), name+": torchnet: weights do not fit the network: the file has timm's EfficientNet")
+		m, err := efficientnet.Torch("timm/efficientnet_b0", 1000)
+		require.NoError(t, err)
+		require.ErrorContains(t, read(m, name), "blocks.0.0.conv_dw.weight: shape [8 1 3 3], block1a/depthwise/kernel wants [32 1 3 3]")
+	}
+}
