@@ -17,10 +17,13 @@ const module = "github.com/argus-go/argus"
 // layers are the packages of the module, users first. A package imports only
 // packages of rows below its own. x/* means all folders in x.
 var layers = [][]string{
-	{"examples/*", "tools/*", "internal/golden", "internal/importer", "internal/lint"},
+	{"bench/hpo", "examples/*", "tools/*", "internal/golden", "internal/importer", "internal/lint"},
 	{"examples/internal/*"},
 	{"serve"},
 	{"."},
+	{"hpo"},
+	{"hpo/internal/gp"},
+	{"hpo/internal/bfgs", "hpo/internal/qmc"},
 	{"augment"},
 	{"efficientnet/lite0"},
 	{"scrape", "tfrecord"},
