@@ -43,7 +43,7 @@ func (e entry) download(ctx context.Context, o Options, progress func(done, tota
 		stall: cmp.Or(o.Stall, 30*time.Second), pause: cmp.Or(o.Pause, time.Second/2),
 		part: e.path + ".part",
 	}
-	switch alone, err := d.turn(ctx, lock); {
+	switch alone, err := d.turn(ctx, lock, o.lock); {
 	case err != nil:
 		return err
 	case alone:
@@ -100,9 +100,12 @@ type download struct {
 
 // turn waits until no other downloads the file. It says false where the file
 // system has no locks.
-func (d *download) turn(ctx context.Context, lock *os.File) (bool, error) {
+func (d *download) turn(ctx context.Context, lock *os.File, try func(*os.File) (bool, error)) (bool, error) {
+	if try == nil {
+		try = tryLock
+	}
 	for {
-		locked, err := tryLock(lock)
+		locked, err := try(lock)
 		if locked || err != nil {
 			return locked, nil
 		}
@@ -146,7 +149,7 @@ func (d *download) open(ctx context.Context) (err error) {
 		return err
 	}
 	d.mixed = d.n > 0
-	if s := d.readState(); s.URL == d.from.String() {
+	if s := d.readState(); s.URL == d.from.Redacted() {
 		d.etag = s.ETag
 	}
 	if d.n > d.max() {
@@ -287,7 +290,7 @@ func (d *download) note() error {
 	if d.state == nil {
 		return nil
 	}
-	return writeState(d.state, state{URL: d.from.String(), ETag: d.etag})
+	return writeState(d.state, state{URL: d.from.Redacted(), ETag: d.etag})
 }
 
 func (d *download) write(b []byte) error {

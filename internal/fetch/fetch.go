@@ -76,6 +76,8 @@ type Options struct {
 	Client *http.Client  // nil stands for http.DefaultClient
 	Stall  time.Duration // so long without a byte breaks a connection; 0 stands for 30 s
 	Pause  time.Duration // before the first retry, then twice as long each time; 0 stands for .5 s
+
+	lock func(*os.File) (bool, error) // nil stands for tryLock
 }
 
 // ErrHash says that a file is not the one that was published.
@@ -98,11 +100,14 @@ func Get(ctx context.Context, f File, o Options, progress func(done, total int64
 		progress = func(done, total int64) {}
 	}
 	o.Mirror = cmp.Or(o.Mirror, os.Getenv("ARGUS_WEIGHTS"))
+	e := entry{File: f}
 	dir, err := o.cacheFolder()
-	if err != nil {
+	switch {
+	case err == nil:
+		e.path = filepath.Join(dir, "weights", f.Hash[:8], f.Name())
+	case !o.hasFolder():
 		return "", fmt.Errorf("fetch: %s: %w", f.Name(), err)
 	}
-	e := entry{f, filepath.Join(dir, "weights", f.Hash[:8], f.Name())}
 	at, err := e.get(ctx, o, progress)
 	if err != nil {
 		return "", fmt.Errorf("fetch: %s: %w%s", f.Name(), err, e.help(ctx))
@@ -125,10 +130,10 @@ func (o Options) cacheFolder() (string, error) {
 	return filepath.Abs(dir)
 }
 
-// isURL tells a mirror on the network from a folder.
-func isURL(mirror string) bool { return strings.Contains(mirror, "://") }
+// hasFolder says whether the mirror is a folder.
+func (o Options) hasFolder() bool { return o.Mirror != "" && !strings.Contains(o.Mirror, "://") }
 
-// An entry is a file and its place in the cache.
+// An entry is a file and its place in the cache, "" where there is none.
 type entry struct {
 	File
 	path string
@@ -139,12 +144,12 @@ func (e entry) get(ctx context.Context, o Options, progress func(done, total int
 	if cached {
 		return e.path, nil
 	}
-	if err != nil && !errors.Is(err, ErrHash) {
-		return "", err
-	}
-	if o.Mirror != "" && !isURL(o.Mirror) {
+	if o.hasFolder() {
 		at := filepath.Join(o.Mirror, e.Name())
 		return at, e.verify(ctx, at)
+	}
+	if err != nil && !errors.Is(err, ErrHash) {
+		return "", err
 	}
 	if download := e.download(ctx, o, progress); download != nil {
 		return "", errors.Join(download, err)
@@ -204,8 +209,12 @@ func (e entry) help(ctx context.Context) string {
 	if ctx.Err() != nil {
 		return ""
 	}
-	return fmt.Sprintf("\n\tthe file is %s (%s);\n\tput it at %s,\n\tor set ARGUS_WEIGHTS to a folder, or a mirror's URL, that has it as %s",
-		e.URL, e.Digest(), e.path, e.Name())
+	place := ""
+	if e.path != "" {
+		place = "\n\tput it at " + e.path + ","
+	}
+	return fmt.Sprintf("\n\tthe file is %s (%s);%s\n\tor set ARGUS_WEIGHTS to a folder, or a mirror's URL, that has it as %s",
+		e.URL, e.Digest(), place, e.Name())
 }
 
 // reader reads until the context ends.

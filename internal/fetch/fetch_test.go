@@ -491,6 +491,15 @@ func TestPasswordsOfAMirrorAreNotInErrors(t *testing.T) {
 	o := options(t)
 	o.Mirror = strings.Replace(s.URL, "http://", "http://user:secret@", 1)
 	require.NotContains(t, requireNothing(t, s.file(), o).Error(), "secret")
+
+	s = serve(t, brokenAfter(100_000, content, `"v1"`), answer(http.StatusForbidden, "text/plain", ""))
+	o.Mirror = strings.Replace(s.URL, "http://", "http://user:secret@", 1)
+	_, err := Get(t.Context(), s.file(), o, nil)
+	require.Error(t, err)
+	state, err := os.ReadFile(place(o, s.file()) + ".state")
+	require.NoError(t, err)
+	require.Contains(t, string(state), "v1")
+	require.NotContains(t, string(state), "secret")
 }
 
 func TestTheCacheFolderIsTheOptionElseTheVariableElseTheUsers(t *testing.T) {
@@ -573,6 +582,46 @@ func TestWhoWaitsCanStopWaiting(t *testing.T) {
 	require.Empty(t, s.requests())
 	lock.Close()
 	requireGot(t, s.file(), o)
+}
+
+func TestWithoutLocksEachDownloadsForItself(t *testing.T) {
+	s := serve(t, brokenAfter(100_000, content, ""), whole(content, ""))
+	o := options(t)
+	o.lock = func(*os.File) (bool, error) { return false, errors.ErrUnsupported }
+	requireGot(t, s.file(), o)
+	requireOnly(t, o, s.file(), name, name+".state")
+
+	gone := serve(t, brokenAfter(100_000, content, ""), answer(http.StatusNotFound, "text/plain", ""))
+	o.Cache = t.TempDir()
+	require.ErrorContains(t, requireNothing(t, gone.file(), o), "404")
+	requireOnly(t, o, s.file(), name+".state")
+}
+
+// requireOnly wants these files in f's folder of the cache.
+func requireOnly(t *testing.T, o Options, f File, want ...string) {
+	entries, err := os.ReadDir(filepath.Dir(place(o, f)))
+	require.NoError(t, err)
+	var got []string
+	for _, e := range entries {
+		got = append(got, e.Name())
+	}
+	require.Equal(t, want, got)
+}
+
+func TestAFolderNeedsNoCache(t *testing.T) {
+	f := File{URL: "http://127.0.0.1:1/" + name, Hash: md5Of(content)}
+	for _, name := range []string{"ARGUS_CACHE", "XDG_CACHE_HOME", "HOME", "LocalAppData"} { // see os.UserCacheDir
+		t.Setenv(name, "")
+	}
+	folder := t.TempDir()
+	_, err := Get(t.Context(), f, Options{Mirror: folder}, nil)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.NotContains(t, err.Error(), "put it at")
+	require.NoError(t, os.WriteFile(filepath.Join(folder, name), content, 0o444))
+	_, err = Get(t.Context(), f, Options{Mirror: folder}, nil)
+	require.NoError(t, err)
+	_, err = Get(t.Context(), f, Options{Mirror: "http://127.0.0.1:1"}, nil)
+	require.ErrorContains(t, err, "no folder to keep it in, ARGUS_CACHE can name one")
 }
 
 func TestFilesThatCannotBeAreRefused(t *testing.T) {

@@ -12,7 +12,7 @@ type state struct {
 	Good string // hash of the file that was found good
 	Size int64
 	Time int64  // of its last change, Unix nanoseconds
-	URL  string // of the unfinished download
+	URL  string // of the unfinished download, without a password
 	ETag string // and its version
 }
 

@@ -58,6 +58,9 @@ func (w Weights) of(m nn.Model, file Hashed, d nn.Download) nn.Backbone {
 }
 
 func load(ctx context.Context, m nn.Model, file fetch.File, d nn.Download, progress func(done, total int64)) (nn.Weights, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	in := m.Input.Shape()
 	params, err := nn.Params(m.Whole(), in)
 	if err != nil {
