@@ -355,6 +355,7 @@ func refusal(address string, err error) *Refusal {
 	var known *Refusal
 	var status *statusError
 	var private privateAddressError
+	var network net.Error
 	var long *url.Error // repeats the address
 	if errors.As(err, &long) {
 		err = long.Err
@@ -369,7 +370,7 @@ func refusal(address string, err error) *Refusal {
 		return &Refusal{address, BadStatus, err}
 	case errors.Is(err, errHostDown):
 		return &Refusal{address, HostDown, err}
-	case errors.Is(err, errSlow):
+	case errors.Is(err, errSlow), errors.As(err, &network) && network.Timeout():
 		return &Refusal{address, TooSlow, err}
 	}
 	return &Refusal{address, Broken, err}
