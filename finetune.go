@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/argus-go/argus/internal/train"
 	"github.com/argus-go/argus/nn"
 )
 
@@ -26,12 +27,40 @@ func (f *fit) tuneAfter(ctx context.Context, data Dataset, head nn.Layer) (fitte
 	if err != nil {
 		return fitted{}, err
 	}
-	out := fitted{head: head, val: len(cut.part(ValSplit).samples)}
-	if out.best, err = f.headOn(ctx, head, after, cut, frozen.Out); err != nil {
+	if err := f.openCheckpoint(cut); err != nil {
 		return fitted{}, err
 	}
-	out.best, err = f.tune(ctx, out.best, nn.Seq{after, head}, cut, frozen.Out)
-	return out, err
+	out := fitted{head: head, val: len(cut.part(ValSplit).samples)}
+	if f.checkpoint.stage() == FineTuneStage {
+		out.number = f.checkpoint.head.Best
+	} else {
+		if out.best, err = f.headOn(ctx, head, after, cut, frozen.Out); err != nil {
+			return fitted{}, err
+		}
+		out.number = out.best.Number
+		if accuracy := float64(out.best.Right) / float64(out.val); accuracy < f.options.MinAccuracy {
+			f.history.Stopped = fmt.Sprintf("no fine-tuning: the head's validation accuracy is %.3f, below the minimum of %.3f", accuracy, f.options.MinAccuracy)
+			return out, nil
+		}
+		f.checkpoint.headIs(out.number, len(f.history.Epochs))
+	}
+	if out.best, err = f.tune(ctx, out.best, after, head, cut, frozen.Out); err != nil {
+		return fitted{}, err
+	}
+	if out.best.Number > 0 {
+		out.number = f.headEpochs() + out.best.Number
+	}
+	return out, nil
+}
+
+// headEpochs is how many epochs the head took.
+func (f *fit) headEpochs() (n int) {
+	for _, e := range f.history.Epochs {
+		if e.Stage == TrainStage {
+			n++
+		}
+	}
+	return n
 }
 
 // affordable says whether the activations of n pictures may be kept.
@@ -47,32 +76,76 @@ func (f *fit) affordable(frozen *nn.Plan, n int) error {
 
 // headOn trains the head on the features that the rest of the body, not yet
 // tuned, makes of the rows.
-func (f *fit) headOn(ctx context.Context, head, after nn.Layer, cut rows, in nn.Shape) (best, error) {
+func (f *fit) headOn(ctx context.Context, head, after nn.Layer, cut rows, in nn.Shape) (*train.Best, error) {
 	start := time.Now()
 	rest, err := nn.Freeze(after, in, f.before.weights)
 	if err != nil {
-		return best{}, err
+		return nil, err
 	}
 	features := rows{dim: rest.Out.Size(), samples: cut.samples}
 	if features.x, err = runnerOf(rest).features(ctx, f.c.Threads, len(cut.samples), cut.x); err != nil {
-		return best{}, err
+		return nil, err
 	}
 	f.history.Seconds.Features += time.Since(start).Seconds()
 	return f.trainHead(ctx, head, rest.Out, features)
 }
 
-// tune trains layers, which end in the head that b holds the weights of. What
-// it returns is b where no epoch does better.
-func (f *fit) tune(ctx context.Context, b best, layers nn.Layer, cut rows, in nn.Shape) (best, error) {
+// tune trains the part of the body after the cut with the head, that b holds the
+// weights of. What it returns is b, then number 0, where no epoch does better.
+func (f *fit) tune(ctx context.Context, b *train.Best, after, head nn.Layer, cut rows, in nn.Shape) (*train.Best, error) {
 	start := time.Now()
-	weights, err := nn.Merge(f.before.weights, b.weights).Of(layers, in)
-	if err != nil {
-		return best{}, err
-	}
 	o := f.options.FineTune
-	t := f.trainer(FineTuneStage, layers, in, cut)
-	t.weights, t.batch, t.epochs, t.rate = weights.Clone(), o.Batch, o.Epochs, o.LearningRate
-	b, err = t.run(ctx, b, len(f.history.Epochs))
+	j := f.job(FineTuneStage, cut)
+	j.Body, j.Head, j.In, j.TrainNorm = after, head, in, o.TrainNorm
+	j.Epochs, j.Batch, j.Rate, j.Schedule, j.CutMix = o.Epochs, o.Batch, o.LearningRate, o.Schedule, f.options.CutMix
+	j.Groups = groups(after, o)
+	own := f.before.weights
+	state := &train.State{Scale: 1}
+	if b != nil {
+		own = nn.Merge(own, b.Weights)
+		state.Best = &train.Best{Loss: b.Loss, Right: b.Right, Weights: b.Weights}
+	} else { // goes on from a checkpoint, which holds the head
+		fresh, err := f.freshHead(after, head, in)
+		if err != nil {
+			return nil, err
+		}
+		own = nn.Merge(own, fresh)
+	}
+	weights, err := own.Of(j.Layer(), in)
+	if err != nil {
+		return nil, err
+	}
+	j.Weights = weights.Clone()
+	b, err = f.train(ctx, j, state)
 	f.history.Seconds.FineTune = time.Since(start).Seconds()
 	return b, err
+}
+
+// freshHead is weights of the head's shapes.
+func (f *fit) freshHead(after, head nn.Layer, in nn.Shape) (nn.Weights, error) {
+	out, err := nn.OutShape(after, in)
+	if err != nil {
+		return nil, err
+	}
+	return nn.Init(head, out, f.options.Seed)
+}
+
+// groups are the blocks that are trained, each with its rate and beginning.
+func groups(after nn.Layer, o FineTune) (out []train.Group) {
+	var blocks []string
+	for _, l := range after.(nn.Seq) {
+		if b, ok := l.(nn.Block); ok {
+			blocks = append(blocks, b.Name)
+		}
+	}
+	rate := float32(1)
+	for i := len(blocks) - 1; i >= 0; i-- {
+		from := 1
+		if o.Gradual {
+			from = len(blocks) - i
+		}
+		out = append(out, train.Group{Path: blocks[i], Rate: rate, From: from})
+		rate *= o.BlockDecay
+	}
+	return out
 }

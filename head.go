@@ -12,7 +12,12 @@ import (
 func headOf(body nn.Layer, in nn.Shape, o FitOptions, classes int) (nn.Layer, error) {
 	var layers nn.Seq
 	for _, units := range o.Hidden {
-		layers = append(layers, nn.Dropout{Rate: *o.Dropout}, nn.Dense{Units: units, Act: o.Act})
+		layers = append(layers, nn.Dropout{Rate: *o.Dropout})
+		if o.Norm {
+			layers = append(layers, nn.Dense{Units: units}, nn.Norm{BatchNorm: nn.BatchNorm{Eps: 1e-3}}, nn.Act{Kind: o.Act})
+		} else {
+			layers = append(layers, nn.Dense{Units: units, Act: o.Act})
+		}
 	}
 	layers = append(layers, nn.Dropout{Rate: *o.Dropout}, nn.Dense{Name: "logits", Units: classes})
 	taken, err := nn.Blocks(body, in)

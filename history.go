@@ -7,8 +7,12 @@ type History struct {
 	Bad     []BadPicture    `json:"bad,omitempty"`
 	// CacheError says why features could not be written to CacheDir, if so.
 	CacheError string `json:"cache_error,omitempty"`
+	// LogError says why Logs could not be written, if so.
+	LogError string `json:"log_error,omitempty"`
 	// Epochs of the head, then those of fine-tuning.
 	Epochs []Epoch `json:"epochs"`
+	// Stopped says why training ended before its time, if so.
+	Stopped string `json:"stopped,omitempty"`
 	// Best is the number of the epoch in Epochs, from 1, whose weights are
 	// used: that of the lowest validation loss.
 	Best int `json:"best"`
@@ -20,18 +24,24 @@ type History struct {
 
 // Epoch is one pass over the training pictures.
 type Epoch struct {
-	Stage        Stage   `json:"stage"`      // TrainStage or FineTuneStage
-	Epoch        int     `json:"epoch"`      // from 1 in each stage
-	TrainLoss    float64 `json:"train_loss"` // mean over the epoch's steps, with dropout, weights and smoothing
-	ValLoss      float64 `json:"val_loss"`   // mean cross-entropy after the epoch, with class weights
-	ValAccuracy  float64 `json:"val_accuracy"`
-	LearningRate float32 `json:"learning_rate"`
+	Stage       Stage   `json:"stage"`      // TrainStage or FineTuneStage
+	Epoch       int     `json:"epoch"`      // from 1 in each stage
+	TrainLoss   float64 `json:"train_loss"` // mean over the epoch's steps, with dropout, weights and smoothing
+	ValLoss     float64 `json:"val_loss"`   // mean cross-entropy after the epoch, with class weights
+	ValAccuracy float64 `json:"val_accuracy"`
+	// ValTopK is the part of the validation pictures whose class is among the
+	// FitOptions.TopK likeliest.
+	ValTopK float64 `json:"val_top_k"`
+	// ValRecall is the part told right of each class, in label order; 0 of a
+	// class without validation pictures.
+	ValRecall    []float64 `json:"val_recall"`
+	LearningRate float32   `json:"learning_rate"` // of the last step
 }
 
 // FitSeconds is where the time went, in seconds. Decode goes on beside
 // Features and is summed over the cores; the others are by the clock.
 type FitSeconds struct {
-	Decode   float64 `json:"decode"`   // read, decode and resize
+	Decode   float64 `json:"decode"`   // read, decode, resize and augment
 	Features float64 `json:"features"` // the frozen body
 	Train    float64 `json:"train"`
 	FineTune float64 `json:"fine_tune,omitempty"`

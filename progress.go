@@ -5,6 +5,9 @@ package argus
 type Hooks struct {
 	Progress func(Progress)
 	Epoch    func(Epoch) // after each epoch of Fit
+	// Stop is asked after each epoch of Fit: true ends this stage, whose best
+	// epoch so far counts.
+	Stop func(Epoch) bool
 }
 
 // Stage is what Fit or Evaluate is busy with.
@@ -37,10 +40,13 @@ func (hs hooks) progress(stage Stage, done, total int64) {
 	}
 }
 
-func (hs hooks) epoch(e Epoch) {
+// epoch also says whether one of them wants to stop.
+func (hs hooks) epoch(e Epoch) (stop bool) {
 	for _, h := range hs {
 		if h.Epoch != nil {
 			h.Epoch(e)
 		}
+		stop = h.Stop != nil && h.Stop(e) || stop
 	}
+	return stop
 }

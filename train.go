@@ -2,130 +2,191 @@ package argus
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"strings"
+	"time"
 
-	"gorgonia.org/gorgonia"
-	"gorgonia.org/tensor"
-
-	"github.com/argus-go/argus/internal/kernel/loss"
-	"github.com/argus-go/argus/internal/kernel/optim"
-	"github.com/argus-go/argus/internal/parallel"
+	"github.com/argus-go/argus/internal/memory"
+	"github.com/argus-go/argus/internal/train"
 	"github.com/argus-go/argus/nn"
 )
 
 // ErrDiverged says that the training loss became infinite or NaN: the learning
 // rate is too high, or the weights or pictures are unusable.
-var ErrDiverged = errors.New("training diverged")
+var ErrDiverged = train.ErrDiverged
 
-// A trainer trains layers, from rows to logits, by Adam on the softmax
-// cross-entropy, and keeps the weights of the best epoch.
-type trainer struct {
-	stage      Stage
-	layer      nn.Layer
-	in         nn.Shape
-	classes    int
-	train, val rows
-	weights    nn.Weights // worked on
-	perClass   []float32  // weights of the loss
-
-	batch, epochs, patience int
-	rate, decay, smoothing  float32
-	seed                    uint64
-	threads                 int
-
-	epoch    func(Epoch)
-	progress func(done, total int)
+// A fitted is what training leads to.
+type fitted struct {
+	head   nn.Layer // up to the logits
+	body   *nn.Plan // nil: to be made of the weights
+	best   *train.Best
+	number int // of the best epoch in the History
+	val    int // validation pictures
 }
 
-// best is the weights of the epoch with the lowest validation loss so far.
-type best struct {
-	number  int // of the epoch, counted over all stages
-	loss    float64
-	right   int // of the validation pictures
-	weights nn.Weights
-}
-
-// run trains until the epochs are over or the validation loss has not fallen
-// below b's for t.patience of them. It returns the better of b and the best of
-// its own, which number on from done.
-func (t *trainer) run(ctx context.Context, b best, done int) (best, error) {
-	n := len(t.train.samples)
-	steps := (n + t.batch - 1) / t.batch
-	s, err := t.stepper((n + steps - 1) / steps)
+// work extracts features, trains the head and tunes the body.
+func (f *fit) work(ctx context.Context, data Dataset) (fitted, error) {
+	head, err := headOf(f.before.model.Body, f.prep.shape(), f.options, len(f.c.classes))
 	if err != nil {
-		return b, err
+		return fitted{}, err
 	}
-	defer s.machine.Close()
-	since := 0
-	for e := 1; e <= t.epochs; e++ {
-		order := t.order(e)
-		sum := 0.0
-		for k := range steps {
-			lo, hi := k*n/steps, (k+1)*n/steps
-			l, err := s.step(ctx, order[lo:hi])
-			if err != nil {
-				return b, err
-			}
-			if math.IsNaN(l) || math.IsInf(l, 0) {
-				return b, fmt.Errorf("%w: the loss is %v in epoch %d, step %d, at learning rate %v", ErrDiverged, l, e, k+1, t.rate)
-			}
-			sum += l * float64(hi-lo)
-			t.progress((e-1)*steps+k+1, t.epochs*steps)
-		}
-		l, right, err := t.validate(ctx)
+	if f.options.FineTune.From != "" {
+		return f.tuneAfter(ctx, data, head)
+	}
+	r := f.before.runner
+	if r.body.In != f.prep.shape() {
+		body, err := nn.Freeze(f.before.model.Body, f.prep.shape(), f.before.weights)
 		if err != nil {
-			return b, err
+			return fitted{}, err
 		}
-		t.epoch(Epoch{t.stage, e, sum / float64(n), l, float64(right) / float64(len(t.val.samples)), t.rate})
-		if since++; l < b.loss {
-			b, since = best{done + e, l, right, t.weights.Clone()}, 0
-		}
-		if t.patience > 0 && since >= t.patience {
-			break
-		}
+		r = runnerOf(body)
 	}
-	t.progress(t.epochs*steps, t.epochs*steps)
-	return b, nil
+	all, err := f.extract(ctx, r, f.before.model.Body, data)
+	if err != nil {
+		return fitted{}, err
+	}
+	if err := f.openCheckpoint(all); err != nil {
+		return fitted{}, err
+	}
+	if f.options.Views < 0 {
+		f.anew = func(ctx context.Context, epoch int) (rows, error) { return f.draw(ctx, r, all, epoch) }
+	}
+	b, err := f.trainHead(ctx, head, r.body.Out, all)
+	if err != nil {
+		return fitted{}, err
+	}
+	return fitted{head, r.body, b, b.Number, len(all.part(ValSplit).samples)}, nil
 }
 
-// order is the training rows in the order of an epoch.
-func (t *trainer) order(epoch int) []int {
-	return rand.New(rand.NewPCG(t.seed, uint64(epoch))).Perm(len(t.train.samples))
-}
-
-// validate returns the loss of the validation rows, weighted by class, and how
-// many are told right.
-func (t *trainer) validate(ctx context.Context) (float64, int, error) {
-	plan, err := nn.Freeze(t.layer, t.in, t.weights)
-	if errors.Is(err, nn.ErrWeights) {
-		err = fmt.Errorf("%w: %w", ErrDiverged, err)
-	}
+// trainHead trains a fresh head on features.
+func (f *fit) trainHead(ctx context.Context, head nn.Layer, in nn.Shape, features rows) (*train.Best, error) {
+	weights, err := nn.Init(head, in, f.options.Seed)
 	if err != nil {
-		return 0, 0, err
+		return nil, err
 	}
-	logits, err := runnerOf(plan).features(ctx, t.threads, len(t.val.samples), t.val.x)
-	if err != nil {
-		return 0, 0, err
-	}
-	n := len(t.val.samples)
-	labels, weights := make([]int, n), make([]float32, n)
-	total, right := 0.0, 0
-	for i, s := range t.val.samples {
-		labels[i], weights[i] = s.Label, t.perClass[s.Label]
-		total += float64(weights[i])
-		if argmax(logits[i*t.classes:][:t.classes]) == s.Label {
-			right++
+	// The last layer starts from zero: with no hidden layer the problem is
+	// convex, and a random start only makes seeds differ (decision 0080).
+	for name, w := range weights {
+		if strings.HasSuffix(name, "/logits/kernel") {
+			clear(w.Data)
 		}
 	}
-	l := loss.CrossEntropy(nil, n, t.classes, logits, labels, weights, 0, nil) * float64(n) / total
-	if math.IsNaN(l) || math.IsInf(l, 0) {
-		return 0, 0, fmt.Errorf("%w: the validation loss is %v at learning rate %v", ErrDiverged, l, t.rate)
+	start := time.Now()
+	j := f.job(TrainStage, features)
+	j.Head, j.In, j.Weights = head, in, weights
+	b, err := f.train(ctx, j, nil)
+	f.history.Seconds.Train = time.Since(start).Seconds()
+	return b, err
+}
+
+// job is what the training of head and body have in common.
+func (f *fit) job(stage Stage, all rows) *train.Job {
+	o := f.options
+	training, val := all.part(TrainSplit), all.part(ValSplit)
+	j := &train.Job{
+		Options: train.Options{
+			Epochs: o.Epochs, Batch: o.Batch, Accumulate: o.Accumulate, Patience: max(0, o.Patience), TopK: o.TopK,
+			Rate: o.LearningRate, Optimizer: o.Optimizer, Schedule: o.Schedule,
+			WeightDecay: o.WeightDecay, L2: o.L2, ClipNorm: o.ClipNorm, EMA: o.Average,
+			Smoothing: o.LabelSmoothing, Mixup: o.Mixup, Balanced: o.Balanced, Seed: o.Seed,
+		},
+		Classes: len(f.c.classes),
+		Train:   f.trainRows(training), Val: &val,
+		ClassWeights: o.ClassWeights,
+		Threads:      f.c.Threads,
+		Progress:     func(done, total int) { f.hooks.progress(stage, int64(done), int64(total)) },
 	}
-	return l, right, nil
+	switch {
+	case j.ClassWeights != nil:
+	case o.Balanced:
+		j.ClassWeights = make([]float32, j.Classes)
+		for c := range j.ClassWeights {
+			j.ClassWeights[c] = 1
+		}
+	default:
+		j.ClassWeights = balanced(training.counts(j.Classes))
+	}
+	j.Epoch = func(e train.Epoch) bool { return f.epoch(stage, e) }
+	f.checkpoint.saves(stage, j)
+	return j
+}
+
+// epoch records an epoch, and says whether a hook wants to stop.
+func (f *fit) epoch(stage Stage, e train.Epoch) (stop bool) {
+	epoch := Epoch{
+		Stage: stage, Epoch: e.Number, TrainLoss: e.TrainLoss, ValLoss: e.ValLoss,
+		ValAccuracy: e.ValAccuracy, ValTopK: e.ValTopK, ValRecall: e.ValRecall, LearningRate: e.Rate,
+	}
+	f.history.Epochs = append(f.history.Epochs, epoch)
+	f.logs.epoch(len(f.history.Epochs), epoch)
+	return f.hooks.epoch(epoch)
+}
+
+// defaultBatch is that of fine-tuning, where memory allows.
+const defaultBatch = 16
+
+// train runs a job, from the checkpoint where there is one of its stage, else
+// from start.
+func (f *fit) train(ctx context.Context, j *train.Job, start *train.State) (*train.Best, error) {
+	available, known := memory.Available()
+	if !known {
+		available = math.MaxInt64
+	}
+	if err := j.FitBatch(defaultBatch, available); err != nil {
+		return nil, err
+	}
+	if s := f.checkpoint.take(); s != nil {
+		start = s
+	}
+	return j.Run(ctx, start)
+}
+
+// Len, Label and Read make rows what is trained on.
+func (r *rows) Len() int        { return len(r.samples) }
+func (r *rows) Label(i int) int { return r.samples[i].Label }
+
+func (r *rows) Read(_ context.Context, _ int, rows []int, dst []float32) error {
+	for k, i := range rows {
+		copy(dst[k*r.dim:][:r.dim], r.row(i))
+	}
+	return nil
+}
+
+// trainRows is the training rows, drawn anew in every epoch where that is wanted.
+func (f *fit) trainRows(r rows) train.Rows {
+	if f.anew == nil {
+		return &r
+	}
+	return &drawnRows{rows: r, draw: f.anew}
+}
+
+// drawnRows are rows that differ from epoch to epoch.
+type drawnRows struct {
+	rows
+	draw  func(ctx context.Context, epoch int) (rows, error)
+	epoch int // that of rows; 0: of none
+}
+
+func (d *drawnRows) Read(ctx context.Context, epoch int, rows []int, dst []float32) error {
+	if d.epoch != epoch {
+		drawn, err := d.draw(ctx, epoch)
+		if err != nil {
+			return err
+		}
+		d.rows, d.epoch = drawn, epoch
+	}
+	return d.rows.Read(ctx, epoch, rows, dst)
+}
+
+// hasClass says whether each class has rows.
+func (r rows) hasClass(classes []string, what string) error {
+	for label, n := range r.counts(len(classes)) {
+		if n == 0 {
+			return fmt.Errorf("class %q has no picture in %s", classes[label], what)
+		}
+	}
+	return nil
 }
 
 func argmax(x []float32) int {
@@ -136,103 +197,4 @@ func argmax(x []float32) int {
 		}
 	}
 	return at
-}
-
-// A stepper is a trainer's compiled graph of one batch size. A batch that is
-// not full ends in rows that weigh nothing.
-type stepper struct {
-	*trainer
-	machine            *nn.Machine
-	cost               *gorgonia.Node
-	x, labels, weights []float32 // the graph's inputs
-	params             []trained
-	steps              int // so far
-}
-
-// trained is a tensor that is trained, with the state of Adam.
-type trained struct {
-	w, m, v []float32
-	grad    *gorgonia.Node
-	decay   float32
-}
-
-func (t *trainer) stepper(batch int) (*stepper, error) {
-	s := &stepper{
-		trainer: t,
-		x:       make([]float32, batch*t.in.Size()),
-		labels:  make([]float32, batch),
-		weights: make([]float32, batch),
-	}
-	g := gorgonia.NewGraph()
-	input := func(name string, data []float32, shape ...int) *gorgonia.Node {
-		value := tensor.New(tensor.WithShape(shape...), tensor.WithBacking(data))
-		return gorgonia.NewTensor(g, tensor.Float32, len(shape), gorgonia.WithShape(shape...), gorgonia.WithName(name), gorgonia.WithValue(value))
-	}
-	x := input("x", s.x, batch, t.in.H, t.in.W, t.in.C)
-	graph, err := nn.Build(g, x, t.layer, t.weights, nn.Options{Training: true, FrozenNorm: true, Seed: t.seed})
-	if err != nil {
-		return nil, err
-	}
-	if s.cost, err = nn.CrossEntropy(graph.Output, input("labels", s.labels, batch), input("weights", s.weights, batch), t.smoothing); err != nil {
-		return nil, err
-	}
-	grads, err := nn.Grad(s.cost, graph.Params...)
-	if err != nil {
-		return nil, err
-	}
-	for i, p := range graph.Params {
-		w := t.weights[p.Name()].Data
-		decay := float32(0)
-		if strings.HasSuffix(p.Name(), "/kernel") {
-			decay = t.decay
-		}
-		s.params = append(s.params, trained{w, make([]float32, len(w)), make([]float32, len(w)), grads[i], decay})
-	}
-	s.machine, err = nn.NewMachine(g, append(grads, s.cost)...)
-	return s, err
-}
-
-// step trains on the given rows and returns their loss, weighted by class.
-func (s *stepper) step(ctx context.Context, order []int) (float64, error) {
-	size := s.in.Size()
-	clear(s.weights)
-	clear(s.labels)
-	fill := float32(len(s.weights)) / float32(len(order)) // the loss is a mean over all rows of the graph
-	for k, i := range order {
-		copy(s.x[k*size:][:size], s.train.row(i))
-		label := s.train.samples[i].Label
-		s.labels[k], s.weights[k] = float32(label), s.perClass[label]*fill
-	}
-	s.steps++
-	if err := s.machine.Run(ctx, s.threads); err != nil {
-		return 0, err
-	}
-	l, err := scalar(s.cost)
-	if err != nil || math.IsNaN(l) || math.IsInf(l, 0) {
-		return l, err
-	}
-	crew := parallel.Begin(s.threads)
-	defer crew.End()
-	for _, p := range s.params {
-		g, ok := p.grad.Value().Data().([]float32)
-		if !ok {
-			return 0, fmt.Errorf("gradient of %s is no float32 tensor", p.grad.Name())
-		}
-		adam := optim.Adam{LearningRate: s.rate, Beta1: .9, Beta2: .999, Epsilon: 1e-7, WeightDecay: p.decay}
-		adam.Step(crew, s.steps, p.w, g, p.m, p.v)
-	}
-	return l, nil
-}
-
-// scalar is the value of a node of one number.
-func scalar(n *gorgonia.Node) (float64, error) {
-	switch v := n.Value().Data().(type) {
-	case float32:
-		return float64(v), nil
-	case []float32:
-		if len(v) == 1 {
-			return float64(v[0]), nil
-		}
-	}
-	return 0, fmt.Errorf("the cost is %v, want one float32", n.Value())
 }

@@ -18,6 +18,7 @@ type Machine struct {
 	ops    []*op // in the order of the tape
 	env    *env
 	memory int
+	claim  func() // takes the arena's memory; nil when that is done
 }
 
 // NewMachine compiles g. After a run the values of the nodes in keep, and of
@@ -57,13 +58,17 @@ func (m *Machine) place(g *gorgonia.ExprGraph, order, keep gorgonia.Nodes) {
 		spans = append(spans, span{roundUp(o.size()), i, last[i]})
 	}
 	offsets, total := layout(spans)
-	arena := aligned(total)
 	m.memory = 4 * total
 	for k, o := range m.ops {
-		n := o.size()
-		o.use(arena[offsets[k]:][:n:n])
 		if end := at[spans[k].to]; end != nil {
 			end.dying = append(end.dying, o)
+		}
+	}
+	m.claim = func() {
+		arena := aligned(total)
+		for k, o := range m.ops {
+			n := o.size()
+			o.use(arena[offsets[k]:][:n:n])
 		}
 	}
 }
@@ -112,6 +117,10 @@ func (m *Machine) Run(ctx context.Context, threads int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if m.claim != nil {
+		m.claim()
+		m.claim = nil
+	}
 	m.env.ctx, m.env.crew = ctx, parallel.Begin(threads)
 	defer func() {
 		m.env.crew.End()
@@ -127,7 +136,8 @@ func (m *Machine) Run(ctx context.Context, threads int) error {
 	return nil
 }
 
-// Memory is the size of the arena in bytes.
+// Memory is the size of the arena in bytes. It is known before the first run,
+// which is when the memory is taken.
 func (m *Machine) Memory() int { return m.memory }
 
 // Close lets go of what the machine holds.

@@ -34,7 +34,7 @@ type Job struct {
 	Epoch    func(Epoch) (stop bool)
 	Progress func(done, total int)
 	// Save, where not nil, is called with the state after every SaveSteps
-	// updates, or SaveEvery, and when the context ends. The state is the loop's
+	// updates, or SaveEvery, at the end, and when the context ends. The state is the loop's
 	// own: it may not be kept.
 	Save      func(*State) error
 	SaveSteps int
@@ -55,9 +55,8 @@ type Epoch struct {
 	ValLoss     float64
 	ValAccuracy float64
 	ValTopK     float64
-	ValRecall   []float64 // of each class; NaN without rows
+	ValRecall   []float64 // of each class; 0 without rows
 	Rate        float32   // of the last update
-	Seconds     float64
 }
 
 // Best is the epoch with the lowest validation loss so far.
@@ -94,7 +93,9 @@ func (j *Job) Run(ctx context.Context, s *State) (*Best, error) {
 		return nil, err
 	}
 	defer g.machine.Close()
-	s = g.resume(s)
+	if s = g.resume(s); s.Done {
+		return s.Best, nil
+	}
 	saved := time.Now()
 	save := func(err error) error {
 		if j.Save == nil {
@@ -103,8 +104,10 @@ func (j *Job) Run(ctx context.Context, s *State) (*Best, error) {
 		saved = time.Now()
 		return errors.Join(err, j.Save(s))
 	}
+	due := func() bool {
+		return j.SaveSteps > 0 && s.Updates%j.SaveSteps == 0 || j.SaveEvery > 0 && time.Since(saved) >= j.SaveEvery
+	}
 	for e := s.Epoch + 1; e <= j.Epochs; e++ {
-		started := time.Now()
 		order := j.order(e)
 		for k := s.Step; k < steps; k++ {
 			lo, hi := k*n/steps, (k+1)*n/steps
@@ -120,8 +123,7 @@ func (j *Job) Run(ctx context.Context, s *State) (*Best, error) {
 				return s.Best, err
 			}
 			j.Progress((e-1)*steps+k+1, j.Epochs*steps)
-			due := j.SaveSteps > 0 && s.Updates%j.SaveSteps == 0 || j.SaveEvery > 0 && time.Since(saved) >= j.SaveEvery
-			if last && due && k+1 < steps {
+			if last && due() && k+1 < steps {
 				if err := save(nil); err != nil {
 					return s.Best, err
 				}
@@ -134,11 +136,14 @@ func (j *Job) Run(ctx context.Context, s *State) (*Best, error) {
 			}
 			return s.Best, err
 		}
-		epoch := metrics.epoch(e, s.Sum/float64(n), g.rate, time.Since(started))
+		epoch := metrics.epoch(e, s.Sum/float64(n), s.Rate)
 		stop := s.after(j, metrics, g.averaged())
 		stop = j.Epoch(epoch) || stop
-		if err := save(nil); err != nil {
-			return s.Best, err
+		s.Done = stop || e == j.Epochs
+		if due() || s.Done {
+			if err := save(nil); err != nil {
+				return s.Best, err
+			}
 		}
 		if stop {
 			break

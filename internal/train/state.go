@@ -14,10 +14,12 @@ type State struct {
 	Step    int     // done of the epoch after
 	Sum     float64 // of the loss of these steps' rows
 	Updates int
-	Since   int // epochs since the best
-	Waited  int // epochs since the best or the last fall of the rate
-	Scale   float64
-	Best    *Best `json:",omitempty"`
+	Since   int     // epochs since the best
+	Waited  int     // epochs since the best or the last fall of the rate
+	Scale   float64 // of the rate, by Plateau
+	Rate    float32 // of the last update
+	Done    bool    // there are no more epochs
+	Best    *Best   `json:",omitempty"`
 
 	Weights nn.Weights    `json:"-"`
 	Average nn.Weights    `json:"-"` // moving average of Weights; nil without

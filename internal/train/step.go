@@ -27,7 +27,6 @@ type stepper struct {
 	params  []param
 	state   *State
 
-	rate    float32 // of the last update
 	sum     float64 // of the loss of the rows since the last update
 	seen    int     // rows since then
 	weighed int     // rows whose gradients have been added up
@@ -248,7 +247,7 @@ func (s *stepper) gradients(crew *parallel.Crew, n int, update bool) ([][]float3
 func (s *stepper) update(crew *parallel.Crew, epoch int, gradients [][]float32) {
 	_, steps, _ := s.split()
 	perEpoch := (steps + s.Accumulate - 1) / s.Accumulate
-	s.rate = s.Rate * float32(s.state.Scale*s.Schedule.at(s.state.Updates, s.Epochs*perEpoch, perEpoch))
+	s.state.Rate = s.Rate * float32(s.state.Scale*s.Schedule.at(s.state.Updates, s.Epochs*perEpoch, perEpoch))
 	s.state.Updates++
 	if s.L2 > 0 {
 		for i, p := range s.params {
@@ -294,7 +293,7 @@ func (s *stepper) clip(crew *parallel.Crew, epoch int, gradients [][]float32) {
 
 // apply is the optimizer's step t, from 1, for one param.
 func (s *stepper) apply(crew *parallel.Crew, p param, t int, g []float32) {
-	o, rate, decay := s.Optimizer, s.rate*p.group.Rate, float32(0)
+	o, rate, decay := s.Optimizer, s.state.Rate*p.group.Rate, float32(0)
 	if p.decays {
 		decay = s.WeightDecay
 	}

@@ -520,3 +520,30 @@ func TestAStepAllocatesLittle(t *testing.T) {
 		require.Less(t, r.AllocedBytesPerOp(), int64(10_000))
 	}
 }
+
+func TestMemoryIsKnownBeforeARunAndChoosesTheBatch(t *testing.T) {
+	sized := func(batch int) *Job {
+		j := withBody(t, 200)
+		j.Batch = batch
+		return j
+	}
+	need := map[int]int64{}
+	for _, batch := range []int{1, 25, 50, 100} {
+		n, err := sized(0).Memory(batch)
+		require.NoError(t, err)
+		need[batch] = n
+	}
+	require.Greater(t, need[100], need[50])
+
+	j := sized(0)
+	require.NoError(t, j.FitBatch(100, 2*need[100]))
+	require.Equal(t, 100, j.Batch)
+	j = sized(0)
+	require.NoError(t, j.FitBatch(100, 2*need[100]-1))
+	require.Equal(t, 50, j.Batch, "half of it is left to others")
+	j = sized(100)
+	require.NoError(t, j.FitBatch(7, need[100]))
+	require.Equal(t, 100, j.Batch, "as told")
+	require.ErrorContains(t, sized(100).FitBatch(7, need[100]-1), "training with batches of 100 needs 0.0 GB of memory, there are 0.0 GB: take smaller batches")
+	require.ErrorContains(t, sized(0).FitBatch(100, need[1]), "begin at a later block")
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"time"
 
 	"github.com/argus-go/argus/internal/kernel/loss"
 	"github.com/argus-go/argus/nn"
@@ -17,12 +16,12 @@ type metrics struct {
 	of, found     []int   // rows of each class, and told right
 }
 
-func (m metrics) epoch(number int, trainLoss float64, rate float32, took time.Duration) Epoch {
+func (m metrics) epoch(number int, trainLoss float64, rate float32) Epoch {
 	recall := make([]float64, len(m.of))
 	for c, n := range m.of {
-		recall[c] = float64(m.found[c]) / float64(n)
+		recall[c] = float64(m.found[c]) / float64(max(n, 1))
 	}
-	return Epoch{number, trainLoss, m.loss, float64(m.right) / float64(m.n), float64(m.top) / float64(m.n), recall, rate, took.Seconds()}
+	return Epoch{number, trainLoss, m.loss, float64(m.right) / float64(m.n), float64(m.top) / float64(m.n), recall, rate}
 }
 
 // validate tells the validation rows apart with the given weights.
