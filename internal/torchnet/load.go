@@ -14,7 +14,7 @@ func LoadSafetensors(r io.ReaderAt, size int64, m nn.Model) (nn.Weights, error) 
 	if err != nil {
 		return nil, err
 	}
-	return Place(safeSource{f}, m)
+	return Place(Safetensors{f}, m)
 }
 
 // LoadTorch reads the weights of m from a file of torch.save: see [Place].
@@ -23,19 +23,23 @@ func LoadTorch(r io.ReaderAt, size int64, m nn.Model) (nn.Weights, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Place(torchSource{f}, m)
+	return Place(Torch{f}, m)
 }
 
-type safeSource struct{ *safetensors.File }
+// Safetensors makes a Source of a file.
+type Safetensors struct{ *safetensors.File }
 
-func (s safeSource) Shape(name string) ([]int, error) {
+// Shape is the shape of a tensor.
+func (s Safetensors) Shape(name string) ([]int, error) {
 	info, err := s.Info(name)
 	return info.Shape, err
 }
 
-type torchSource struct{ *torch.File }
+// Torch makes a Source of a file.
+type Torch struct{ *torch.File }
 
-func (s torchSource) Shape(name string) ([]int, error) {
-	info, err := s.Info(name)
+// Shape is the shape of a tensor.
+func (t Torch) Shape(name string) ([]int, error) {
+	info, err := t.Info(name)
 	return info.Shape, err
 }

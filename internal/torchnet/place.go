@@ -21,12 +21,8 @@ type Source interface {
 // tensors gives the body's. It reads no data before names and shapes fit, and the
 // error, an [nn.ErrWeights], lists all mismatches at once.
 func Place(src Source, m nn.Model) (nn.Weights, error) {
-	names := src.Names()
-	plan, err := newPlan(names, m)
+	plan, err := match(src, m)
 	if err != nil {
-		return nil, err
-	}
-	if err := plan.check(src, names); err != nil {
 		return nil, err
 	}
 	weights := nn.Weights{}
@@ -41,6 +37,21 @@ func Place(src Source, m nn.Model) (nn.Weights, error) {
 		return nil, err
 	}
 	return weights, nil
+}
+
+// Fits says why the file's names and shapes are not those of m, or nothing.
+func Fits(src Source, m nn.Model) error {
+	_, err := match(src, m)
+	return err
+}
+
+func match(src Source, m nn.Model) (*plan, error) {
+	names := src.Names()
+	p, err := newPlan(names, m)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.check(src, names)
 }
 
 // An entry says which tensor of the file a parameter is.
