@@ -50,14 +50,17 @@ type Dataset struct {
 	samples []Sample
 }
 
-// OpenDataset lists the pictures of a folder laid out as
+// OpenDataset lists the pictures of a folder, or of a zip, tar or tar.gz file, laid
+// out as
 //
 //	{train,val,test}/<class>/**/*.jpg   (validation and valid also mean val)
 //	<class>/**/*.jpg                    (see Dataset.Split)
 //
 // Classes are the sorted folder names. Pictures are told by their extension
 // (jpg, jpeg, jpe, jfif, png, gif, bmp, tif, tiff, webp in any case); hidden files and
-// others are passed over, symbolic links are followed. Pictures are not read.
+// others are passed over, symbolic links are followed. Pictures are not read. In an
+// archive all this may lie in one folder, links are passed over, and a name
+// that leads outside is an error; the pictures of a tar.gz are kept in memory.
 //
 // It is an error if there is no such folder, if there are fewer than two
 // classes, if a class has no picture (in train, where there are splits), or if
@@ -67,10 +70,14 @@ func OpenDataset(path string) (Dataset, error) {
 	if err != nil {
 		return Dataset{}, fmt.Errorf("argus: dataset: %w", err)
 	}
-	if !info.IsDir() {
-		return Dataset{}, fmt.Errorf("argus: dataset %s: is a file, want a folder", path)
+	if info.IsDir() {
+		return openDataset(os.DirFS(path), path)
 	}
-	return openDataset(os.DirFS(path), path)
+	fsys, err := openArchive(path)
+	if err != nil {
+		return Dataset{}, fmt.Errorf("argus: dataset %s: %w", path, withoutPath(err))
+	}
+	return openDataset(fsys, path)
 }
 
 // OpenDatasetFS is OpenDataset for the root of a file system.

@@ -19,10 +19,12 @@ type folder struct {
 	others   int      // files that are no pictures by name
 }
 
+// maxDepth is for file systems that cannot tell two folders apart.
+const maxDepth = 100
+
 // walk reads the tree under dir. Ancestors are the folders above it, so that a
 // symbolic link back to one of them is not followed.
 func walk(fsys fs.FS, dir string, ancestors []fs.FileInfo) (*folder, error) {
-	const maxDepth = 100 // for file systems that cannot tell two folders apart
 	info, err := fs.Stat(fsys, dir)
 	if err != nil {
 		return nil, err

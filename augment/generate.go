@@ -326,7 +326,7 @@ func (g *generator) write(ctx context.Context) error {
 	for _, f := range g.plan.Files {
 		known[f.Path] = f.SHA256
 	}
-	for _, class := range g.classes() {
+	for _, class := range append(g.classes(), ".") {
 		if err := g.sweep(class); err != nil {
 			return err
 		}

@@ -8,11 +8,13 @@ import (
 	"image"
 	"image/png"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -188,7 +190,10 @@ func TestKilledAtAnyMomentGenerateCompletesWithTheSameBytes(t *testing.T) {
 	killed, dir := 0, t.TempDir()
 	complete := func() {
 		_, got := generate(t, fsys, dir, o)
-		require.Equal(t, want, got)
+		require.ElementsMatch(t, slices.Collect(maps.Keys(want)), slices.Collect(maps.Keys(got)))
+		for name := range want {
+			require.True(t, want[name] == got[name], name)
+		}
 		dir = t.TempDir()
 	}
 	for killed < kills {
@@ -203,7 +208,7 @@ func TestKilledAtAnyMomentGenerateCompletesWithTheSameBytes(t *testing.T) {
 		here := folder(t, dir)
 		for name, data := range here {
 			if w, ok := want[name]; ok {
-				require.Equal(t, w, data, "%s is whole or not there", name)
+				require.True(t, w == data, "%s is whole or not there", name)
 			}
 		}
 		if here[manifestName] != "" || killed%4 == 3 { // several kills of the same work, then anew
