@@ -61,7 +61,7 @@ func TestServersThatStallAreLeft(t *testing.T) {
 			time.Sleep(20 * time.Millisecond)
 		}
 	})
-	s.mux.HandleFunc("/redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/at/once", 302) })
+	s.mux.HandleFunc("/redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/at/once", http.StatusFound) })
 	for _, path := range []string{"/at/once", "/after/header", "/in/body", "/drip", "/redirect"} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
@@ -326,7 +326,10 @@ func TestNoRedirectLeadsToAPrivateAddress(t *testing.T) {
 func TestRedirectsInACircleEnd(t *testing.T) {
 	s := newSite(t)
 	var asked atomic.Int32
-	s.mux.HandleFunc("/round", func(w http.ResponseWriter, r *http.Request) { asked.Add(1); http.Redirect(w, r, "/round", 301) })
+	s.mux.HandleFunc("/round", func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		http.Redirect(w, r, "/round", http.StatusMovedPermanently)
+	})
 	reason, _ := reasonOf(t, quick(), s.URL+"/round")
 	require.Equal(t, BadStatus, reason)
 	require.EqualValues(t, maxHops+1, asked.Load())
@@ -474,7 +477,7 @@ func TestRobotsAreRespectedUnlessTheCallerSaysOtherwise(t *testing.T) {
 
 func TestRobotsOfTheHostThatARedirectLeadsToCount(t *testing.T) {
 	from, to := newSite(t), newSite(t)
-	from.mux.HandleFunc("/go", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to.URL+"/p/1.jpg", 302) })
+	from.mux.HandleFunc("/go", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to.URL+"/p/1.jpg", http.StatusFound) })
 	to.mux.HandleFunc("/robots.txt", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "User-agent: *\nDisallow: /") })
 	reason, _ := reasonOf(t, quick(), from.URL+"/go")
 	require.Equal(t, Robots, reason)
@@ -509,7 +512,7 @@ func TestTagsAgainstTrainingAreRespected(t *testing.T) {
 		w.Header().Set("X-Robots-Tag", "noai")
 		w.Write(jpegOf(1))
 	})
-	s.mux.HandleFunc("/to", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/no", 302) })
+	s.mux.HandleFunc("/to", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/no", http.StatusFound) })
 	for _, path := range []string{"/no", "/to"} {
 		reason, body := reasonOf(t, quick(), s.URL+path)
 		require.Equal(t, NoIndex, reason)

@@ -31,8 +31,9 @@ func fullRun(t testing.TB, folder, siteURL string) (Summary, error) {
 		Options{Folder: folder, Sources: []Source{source}, Download: o})
 }
 
-// TestARunKilledAtAnyMomentIsCompletedWithoutDuplicates kills a process of its
-// own, ARGUS_KILLS times in several folders, 6 times without that variable.
+// TestARunKilledAtAnyMomentIsCompletedWithoutDuplicates kills processes of its
+// own, ARGUS_KILLS of them, 6 without that variable: in one folder until a run ends
+// before it is killed, then in the next.
 func TestARunKilledAtAnyMomentIsCompletedWithoutDuplicates(t *testing.T) {
 	if folder := os.Getenv(childFolder); folder != "" {
 		fmt.Println("begins")
@@ -52,14 +53,12 @@ func TestARunKilledAtAnyMomentIsCompletedWithoutDuplicates(t *testing.T) {
 
 	outside := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(outside, "precious.jpg"), jpegOf(9), 0o600))
-	broken := 0
 	for left := kills; left > 0; {
 		folder := filepath.Join(outside, fmt.Sprintf("photos%d", left))
-		for range min(3, left) {
-			if killed(t, folder, s.URL, time.Duration(rand.Int64N(int64(whole)))) {
-				broken++
+		for ended := false; left > 0 && !ended; {
+			if ended = !killed(t, folder, s.URL, time.Duration(rand.Int64N(int64(whole)))); !ended {
+				left--
 			}
-			left--
 		}
 		summary, err := fullRun(t, folder, s.URL)
 		require.NoError(t, err)
@@ -68,7 +67,6 @@ func TestARunKilledAtAnyMomentIsCompletedWithoutDuplicates(t *testing.T) {
 		require.NoError(t, os.RemoveAll(folder))
 	}
 	require.Equal(t, map[string]string{"precious.jpg": string(jpegOf(9))}, files(t, outside))
-	t.Logf("%d of %d runs were killed before their end (a whole one takes %v)", broken, kills, whole)
 }
 
 // killed starts a run and kills it after a while; false says that it had ended.
