@@ -3,8 +3,11 @@ MODULE := $(shell go list -m)
 KERNELS := ./internal/kernel/...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 20s
+TORCH ?= python3
+# 4 GB of files go here.
+TORCHFILES ?= torchfiles
 
-.PHONY: test golden race fuzz bench generate lint cross arm64 ci rename
+.PHONY: test golden torch race fuzz bench generate lint cross arm64 ci rename
 
 test:
 	go test ./...
@@ -12,6 +15,11 @@ test:
 # Every network of internal/golden at every size; make test runs one of each kind.
 golden:
 	ARGUS_GOLDEN=all go test -count=1 -v ./internal/golden
+
+# Networks of torchvision and timm against what PyTorch gives: TORCH is a Python with tools/torch/requirements.txt.
+torch:
+	$(TORCH) tools/torch/parity.py $(TORCHFILES)
+	ARGUS_TORCH=$(abspath $(TORCHFILES)) go test -count=1 -v -run TestNetworksEqualTorchsOwn ./internal/torchnet
 
 # -race does not see assembly, so portable code runs under it, too. Needs a C compiler.
 race:
