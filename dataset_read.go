@@ -73,6 +73,7 @@ func (r *reader) times() readTimes {
 type readSample struct {
 	Views []readView
 	Err   error
+	fatal bool // Err is not the picture's fault
 }
 
 // readView is one view of a sample.
@@ -133,6 +134,9 @@ func (r *reader) run(ctx context.Context, samples []Sample, each func(i int, got
 		case <-ctx.Done():
 			return ctx.Err()
 		case got := <-slots[i%ahead]:
+			if got.fatal {
+				return got.Err
+			}
 			if err := each(i, got); err != nil {
 				return err
 			}
@@ -183,8 +187,13 @@ func (r *reader) read(i int, s Sample, free chan []uint8) readSample {
 		case view == 0:
 			views[k].Square = square
 		case view != skipped:
-			if views[k].Square, err = r.view(s, square, hash, view); err != nil {
+			if views[k].Square, err = r.view(square, hash, view); err != nil {
 				return readSample{Err: err}
+			}
+			if s.view = view; r.Made != nil {
+				if err := r.Made(s, views[k].Square); err != nil {
+					return readSample{Err: err, fatal: true}
+				}
 			}
 		}
 	}
@@ -225,7 +234,7 @@ func (r *reader) blank(free chan []uint8) []uint8 {
 }
 
 // view makes a view of a picture's square.
-func (r *reader) view(s Sample, square []uint8, hash contentHash, view int) ([]uint8, error) {
+func (r *reader) view(square []uint8, hash contentHash, view int) ([]uint8, error) {
 	size := r.Preprocess.Size
 	out, err := r.Augment.ApplyRGB(&augment.RGB{W: size, H: size, Pix: square}, augment.Key{Content: hash, Epoch: view})
 	if err != nil {
@@ -234,14 +243,10 @@ func (r *reader) view(s Sample, square []uint8, hash contentHash, view int) ([]u
 	if out.W != size || out.H != size {
 		return nil, fmt.Errorf("augmented picture is %d×%d, want the network's %d×%d", out.W, out.H, size, size)
 	}
-	pix := out.Pix
-	if &pix[0] == &square[0] {
-		pix = bytes.Clone(pix)
+	if &out.Pix[0] == &square[0] {
+		return bytes.Clone(square), nil
 	}
-	if s.view = view; r.Made != nil {
-		err = r.Made(s, pix)
-	}
-	return pix, err
+	return out.Pix, nil
 }
 
 // viewHash is what a view is known by.

@@ -20,15 +20,19 @@ func (f *fit) tuneAfter(ctx context.Context, data Dataset, head nn.Layer) (fitte
 	if err != nil {
 		return fitted{}, err
 	}
-	if err := f.affordable(frozen, data.Len()); err != nil {
+	if err := f.affordable(frozen, data.Len()+max(0, f.options.Views)*data.Train().Len()); err != nil {
 		return fitted{}, err
 	}
-	cut, err := f.extract(ctx, runnerOf(frozen), before, data)
+	r := runnerOf(frozen)
+	cut, err := f.extract(ctx, r, before, data)
 	if err != nil {
 		return fitted{}, err
 	}
 	if err := f.openCheckpoint(cut); err != nil {
 		return fitted{}, err
+	}
+	if f.options.Views < 0 {
+		f.anew = func(ctx context.Context, epoch int) (rows, error) { return f.draw(ctx, r, cut, epoch) }
 	}
 	out := fitted{head: head, val: len(cut.part(ValSplit).samples)}
 	if f.checkpoint.stage() == FineTuneStage {
@@ -82,9 +86,24 @@ func (f *fit) headOn(ctx context.Context, head, after nn.Layer, cut rows, in nn.
 	if err != nil {
 		return nil, err
 	}
-	features := rows{dim: rest.Out.Size(), samples: cut.samples}
-	if features.x, err = runnerOf(rest).features(ctx, f.c.Threads, len(cut.samples), cut.x); err != nil {
+	r := runnerOf(rest)
+	through := func(ctx context.Context, cut rows) (rows, error) {
+		x, err := r.features(ctx, f.c.Threads, len(cut.samples), cut.x)
+		return rows{dim: rest.Out.Size(), x: x, samples: cut.samples}, err
+	}
+	features, err := through(ctx, cut)
+	if err != nil {
 		return nil, err
+	}
+	if atCut := f.anew; atCut != nil {
+		defer func() { f.anew = atCut }()
+		f.anew = func(ctx context.Context, epoch int) (rows, error) {
+			drawn, err := atCut(ctx, epoch)
+			if err != nil {
+				return rows{}, err
+			}
+			return through(ctx, drawn)
+		}
 	}
 	f.history.Seconds.Features += time.Since(start).Seconds()
 	return f.trainHead(ctx, head, rest.Out, features)
