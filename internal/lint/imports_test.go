@@ -28,6 +28,7 @@ var layers = [][]string{
 	{"efficientnet/lite0"},
 	{"internal/tensorboard"},
 	{"scrape", "tfrecord"},
+	{"clean"},
 	{"efficientnet", "inception", "resnet", "xception"},
 	{"internal/pretrained"},
 	{"internal/keras", "internal/torchnet", "internal/train"},

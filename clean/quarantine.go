@@ -1,0 +1,6 @@
+package clean
+
+const (
+	quarantineFolder = "quarantine"
+	manifestPath     = quarantineFolder + "/manifest.jsonl"
+)
