@@ -49,7 +49,7 @@ func BuildIndex(r io.Reader, o ReaderOptions) (Index, error) {
 		}
 		x.Entries = append(x.Entries, Entry{Offset: in.Offset(), Length: len(data)})
 	}
-	if in.compressed {
+	if in.compression != None {
 		return Index{}, fmt.Errorf("tfrecord: %s: is compressed: its records can only be read in order", o.Shard)
 	}
 	x.Size = in.offset

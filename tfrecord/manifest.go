@@ -1,7 +1,6 @@
 package tfrecord
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -138,11 +137,4 @@ func missing(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 func (m Manifest) clone() Manifest {
 	m.Shards = slices.Clone(m.Shards)
 	return m
-}
-
-// sameOptions tells options that make the same records.
-func sameOptions(a, b ImageOptions) bool {
-	x, _ := json.Marshal(a)
-	y, _ := json.Marshal(b)
-	return bytes.Equal(x, y)
 }

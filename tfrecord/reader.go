@@ -110,13 +110,13 @@ func Records(r io.Reader, o ReaderOptions) iter.Seq2[[]byte, error] {
 // skipped. It grows with what has come, not with what was asked for, so that a
 // false length costs nothing.
 type window struct {
-	src        io.Reader
-	detected   bool
-	compressed bool
-	buf        []byte
-	lo, hi     int   // what of buf is read and not skipped
-	offset     int64 // of buf[lo] in the stream
-	err        error // of src, when buf[lo:hi] is all that is left
+	src         io.Reader
+	detected    bool
+	compression Compression
+	buf         []byte
+	lo, hi      int   // what of buf is read and not skipped
+	offset      int64 // of buf[lo] in the stream
+	err         error // of src, when buf[lo:hi] is all that is left
 }
 
 const windowSize = 256 << 10
@@ -170,7 +170,7 @@ func (w *window) detect() error {
 		w.src = all
 		return nil
 	}
-	w.compressed = true
+	w.compression = compression
 	if w.src, err = compression.uncompressed(all); err != nil {
 		return fmt.Errorf("%s: %w", compression, noEOF(err))
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"io/fs"
 	"path"
@@ -260,12 +259,7 @@ type shardWriter struct {
 	next    int // picture that it begins with
 	records int // of the group so far
 
-	shard   Shard
-	index   Index
-	pending Pending // nil before the first picture
-	sum     hash.Hash
-	out     *Writer
-	file    *counter
+	shardFile
 }
 
 // add takes picture i into the shard, or into the next one where it is full.
@@ -281,7 +275,8 @@ func (s *shardWriter) add(ctx context.Context, i int, got encoded) error {
 	}
 	defer s.report(1)
 	if s.pending == nil {
-		if err := s.begin(ctx); err != nil {
+		s.shard = Shard{Split: s.group.split}
+		if err := s.begin(ctx, s.store, s.name(".tfrec"), s.Compression, len(s.classes)); err != nil {
 			return err
 		}
 	}
@@ -289,10 +284,7 @@ func (s *shardWriter) add(ctx context.Context, i int, got encoded) error {
 		s.shard.Bad = append(s.shard.Bad, BadPicture{img.Path, got.err.Error()})
 		return nil
 	}
-	s.index.Entries = append(s.index.Entries, Entry{s.out.Offset(), len(got.record), int64(img.Label)})
-	s.shard.Records++
-	s.shard.Counts[img.Label]++
-	return s.out.Write(got.record)
+	return s.shardFile.add(got.record, img.Label)
 }
 
 // full says whether picture i, a record of n bytes, begins a new shard.
@@ -310,36 +302,15 @@ func (s *shardWriter) name(suffix string) string {
 	return path.Join(s.group.split, fmt.Sprintf("%02d%s", s.number, suffix))
 }
 
-func (s *shardWriter) begin(ctx context.Context) (err error) {
-	s.shard = Shard{Split: s.group.split, Counts: make([]int, len(s.classes))}
-	s.index = Index{}
-	if s.pending, err = s.store.Create(ctx, s.name(".tfrec")); err != nil {
-		return err
-	}
-	s.sum, s.file = sha256.New(), &counter{}
-	s.out, err = NewWriter(io.MultiWriter(s.pending, s.sum, s.file), WriterOptions{s.Compression})
-	return err
-}
-
 // finish publishes the shard, its index and then the manifest. Next is the
 // picture that the following shard begins with.
 func (s *shardWriter) finish(ctx context.Context, next int) error {
-	if s.pending == nil {
-		return errors.New("shard without a picture")
-	}
-	if err := s.out.Close(); err != nil {
-		return err
-	}
-	s.index.Size = s.out.Offset()
 	s.shard.Name = s.name(fmt.Sprintf("-%d.tfrec", s.shard.Records))
-	s.shard.Bytes, s.shard.SHA256 = s.file.n, hex.EncodeToString(s.sum.Sum(nil))
 	s.shard.Next = next
-	pending := s.pending
-	s.pending = nil
-	if err := pending.Commit(ctx, s.shard.Name); err != nil {
+	if err := s.shardFile.finish(ctx, s.shard.Name); err != nil {
 		return fmt.Errorf("%s: %w", s.shard.Name, err)
 	}
-	if s.Compression == None { // else there is no use in offsets
+	if s.indexed() {
 		if err := put(ctx, s.store, indexName(s.shard.Name), s.index.Append(nil)); err != nil {
 			return err
 		}
@@ -359,20 +330,6 @@ func (s *shardWriter) inOrder(shard Shard) []Shard {
 	all := append(slices.Clone(s.manifest.Shards), shard)
 	slices.SortStableFunc(all, func(a, b Shard) int { return rank[a.Split] - rank[b.Split] })
 	return all
-}
-
-func (s *shardWriter) discard() {
-	if s.pending != nil {
-		s.pending.Discard()
-	}
-}
-
-// counter counts bytes.
-type counter struct{ n int64 }
-
-func (c *counter) Write(b []byte) (int, error) {
-	c.n += int64(len(b))
-	return len(b), nil
 }
 
 // readIndex reads the index of a shard, which must be of its length.
