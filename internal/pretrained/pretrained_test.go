@@ -60,7 +60,7 @@ func serve(t *testing.T, folder string) *host {
 	return h
 }
 
-func hashed(t *testing.T, path string) pretrained.Hashed {
+func hashed(t testing.TB, path string) pretrained.Hashed {
 	b, err := os.ReadFile(path)
 	require.NoError(t, err)
 	return pretrained.Hashed{Name: filepath.Base(path), Hash: fmt.Sprintf("%x", md5.Sum(b))}
@@ -181,13 +181,13 @@ func efficientNet(t testing.TB, name string) nn.Model {
 	return m
 }
 
-// TestFeaturesEqualThoseOfKeras runs the files that tools/golden/keras_files.py
+// TestFeaturesEqualThoseOfKeras runs the files that tools/golden/keras_published.py
 // writes: the body on the pixels that Keras saw, and the whole on the
 // photograph itself.
 func TestFeaturesEqualThoseOfKeras(t *testing.T) {
-	folder := os.Getenv("ARGUS_KERAS_FILES")
+	folder := os.Getenv("ARGUS_KERAS_PUBLISHED")
 	if folder == "" {
-		t.Skip("ARGUS_KERAS_FILES names no folder that tools/golden/keras_files.py wrote")
+		t.Skip("ARGUS_KERAS_PUBLISHED names no folder that tools/golden/keras_published.py wrote")
 	}
 	for name, m := range map[string]nn.Model{
 		"inception-v3":            inception.V3(1000),
@@ -261,4 +261,23 @@ func worstOverRMS(got, want []float32) float64 {
 		square += float64(want[i]) * float64(want[i])
 	}
 	return worst / math.Sqrt(square/float64(len(want)))
+}
+
+// BenchmarkInceptionV3FromTheCache loads 87 MB of weights that are verified.
+func BenchmarkInceptionV3FromTheCache(b *testing.B) {
+	folder := os.Getenv("ARGUS_KERAS_PUBLISHED")
+	if folder == "" {
+		b.Skip("ARGUS_KERAS_PUBLISHED names no folder that tools/golden/keras_published.py wrote")
+	}
+	files := httptest.NewServer(http.FileServer(http.Dir(folder)))
+	defer files.Close()
+	w := pretrained.Weights{From: files.URL + "/", Body: hashed(b, filepath.Join(folder, "inception-v3_notop.h5"))}
+	load := pretrained.Backbone(inception.V3(1000), w, []nn.Download{{Cache: b.TempDir()}}).Body.Weights
+	_, err := load(b.Context(), nil)
+	require.NoError(b, err)
+	b.ReportAllocs()
+	for b.Loop() {
+		_, err := load(b.Context(), nil)
+		require.NoError(b, err)
+	}
 }
