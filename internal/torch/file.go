@@ -67,15 +67,16 @@ func New(r io.ReaderAt, size int64) (*File, error) {
 	return f, f.read(r, size)
 }
 
-// Is says whether the size bytes behind r look like a file of torch.save: the
-// old form's magic number, or a zip with a data.pkl, first of all.
+// Is says whether the size bytes behind r look like a file of torch.save: a
+// pickle, or a zip with a data.pkl, first of all. Not every pickle is one of
+// torch's; [New] says what it is.
 func Is(r io.ReaderAt, size int64) bool {
 	head := make([]byte, min(size, 256))
 	if _, err := r.ReadAt(head, 0); err != nil && err != io.EOF {
 		return false
 	}
 	if !bytes.HasPrefix(head, zipMagic) {
-		return isLegacy(head)
+		return isPickle(head)
 	}
 	const header = 30 // of an entry, with the length of its name at 26
 	if len(head) > header {
@@ -231,6 +232,10 @@ func (f *File) read(r io.ReaderAt, size int64) error {
 	case isLegacy(head):
 		f.Format = "pickle"
 		err = f.readLegacy(r, size)
+	case isPickle(head):
+		if _, err = newMachine(io.NewSectionReader(r, 0, size), size).run(); err == nil {
+			err = fmt.Errorf("is a pickle without tensors of torch.save")
+		}
 	default:
 		err = fmt.Errorf("begins with %.8q, which no torch.save writes", head)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"unicode"
 )
 
 // magic is the first pickle of the old form: LONG1 of ten bytes, 0x1950a86a20f9469cfc6c.
@@ -14,6 +15,16 @@ var magic = []byte("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19")
 func isLegacy(head []byte) bool {
 	i := bytes.Index(head, magic)
 	return i > 0 && head[0] == 0x80 && head[i-1] == byte(len(magic))
+}
+
+// isPickle looks for the protocol or, before there was that, for a name.
+func isPickle(head []byte) bool {
+	if len(head) > 1 && head[0] == 0x80 {
+		return head[1] <= 5
+	}
+	name, ok := bytes.CutPrefix(head, []byte("c"))
+	module, _, found := bytes.Cut(name, []byte("\n"))
+	return ok && found && !bytes.ContainsFunc(module, func(c rune) bool { return c != '.' && c != '_' && !unicode.IsLetter(c) && !unicode.IsDigit(c) })
 }
 
 const protocol = 1001

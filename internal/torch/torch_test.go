@@ -145,6 +145,23 @@ func TestPicklesThatAskForAnythingElseAreRefusedByName(t *testing.T) {
 	}
 }
 
+// os.system("true") as pickle.dumps writes it in each protocol.
+func TestABarePickleIsRefusedByWhatItAsksFor(t *testing.T) {
+	for _, pickle := range []string{
+		"cposix\nsystem\np0\n(Vtrue\np1\ntp2\nRp3\n.",
+		"cposix\nsystem\nq\x00(X\x04\x00\x00\x00trueq\x01tq\x02Rq\x03.",
+		"\x80\x02cposix\nsystem\nq\x00X\x04\x00\x00\x00trueq\x01\x85q\x02Rq\x03.",
+		"\x80\x04\x95\x1f\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06system\x94\x93\x94\x8c\x04true\x94\x85\x94R\x94.",
+	} {
+		require.True(t, Is(strings.NewReader(pickle), int64(len(pickle))))
+		require.ErrorContains(t, read([]byte(pickle)), `"posix.system" is not allowed`)
+	}
+	require.ErrorContains(t, read([]byte("\x80\x02K\x01.")), "is a pickle without tensors of torch.save")
+	for _, text := range []string{"", "c", "cat and\ndog", "\x80", "\x80\x09", "text\n"} {
+		require.False(t, Is(strings.NewReader(text), int64(len(text))), "%q", text)
+	}
+}
+
 func TestViewsStayInsideTheirStorage(t *testing.T) {
 	file := func(count, offset, shape, stride int, data string) []byte {
 		pickle := tensor(count, offset, shape, stride)

@@ -270,3 +270,35 @@ func TestTorchvisionsCountsHold(t *testing.T) {
 		require.InEpsilon(t, c.gmacs, float64(macs)/1e9, .01, c.name)
 	}
 }
+
+// Aliases are no part of the JSON form.
+func TestTorchsNetworksComeBackFromJSON(t *testing.T) {
+	for name := range published(t) {
+		m := network(t, name)
+		require.NoError(t, m.Check())
+		text, err := json.Marshal(m)
+		require.NoError(t, err)
+		var back nn.Model
+		require.NoError(t, json.Unmarshal(text, &back))
+		m.Aliases = nil
+		require.Equal(t, m, back, name)
+	}
+}
+
+// FuzzLoad wants no panic, and of what is loaded that it fits.
+func FuzzLoad(f *testing.F) {
+	m := tiny()["tiny-resnet"]
+	for _, name := range []string{"tiny-resnet.safetensors", "tiny-resnet.pth"} {
+		b, err := os.ReadFile("testdata/" + name)
+		require.NoError(f, err)
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, size := bytes.NewReader(b), int64(len(b))
+		for _, load := range []loader{torchnet.LoadSafetensors, torchnet.LoadTorch} {
+			if w, err := load(r, size, m); err == nil {
+				require.NoError(t, w.Check(m.Whole(), m.Input.Shape(), true))
+			}
+		}
+	})
+}
