@@ -74,11 +74,15 @@ func TestRealWeightsHaveTheirNames(t *testing.T) {
 	require.Contains(t, weights, "block6d/project/norm/moving_variance")
 }
 
-func TestWeightNamesLoseTheirPrefixAndOutputNumber(t *testing.T) {
-	for path, want := range map[string]string{
-		"stem_conv/kernel:0": "kernel", "stem_conv/kernel": "kernel", "a/b/gamma:12": "gamma", "bias:0": "bias", ":0": ":0", "": "",
+func TestPathsOfWeightsNameTheLayerAndTheWeight(t *testing.T) {
+	for path, want := range map[string][2]string{
+		"stem_conv/kernel:0": {"stem_conv", "kernel"}, "stem_conv/kernel": {"stem_conv", "kernel"}, "a/b/gamma:12": {"b", "gamma"},
+		"bias:0": {"", "bias"}, ":0": {"", ":0"}, "": {}, "a/:0": {"a", ":0"},
+		"convolution2d_1_W:0": {"convolution2d_1", "kernel"}, "batchnormalization_2_running_std": {"batchnormalization_2", "moving_variance"},
+		"sep_depthwise_kernel:0": {"sep", "depthwise_kernel"}, "bn/running_std": {"bn", "running_std"},
 	} {
-		require.Equal(t, want, weightName(path))
+		layer, name := splitPath(path)
+		require.Equal(t, want, [2]string{layer, name}, path)
 	}
 }
 

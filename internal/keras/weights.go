@@ -201,7 +201,8 @@ func listLayer(g *hdf5.Object) (weights []Weight, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("weight %q: %w", path, err)
 		}
-		weights = append(weights, Weight{Name: weightName(path), Path: path, array: array})
+		_, name := splitPath(path)
+		weights = append(weights, Weight{Name: name, Path: path, array: array})
 	}
 	return weights, nil
 }
@@ -212,11 +213,7 @@ func apart(name string, weights []Weight) []Layer {
 	at := map[string]int{}
 	var layers []Layer
 	for _, w := range weights {
-		dirs := strings.Split(w.Path, "/")
-		inner := dirs[max(0, len(dirs)-2)]
-		if len(dirs) == 1 {
-			inner = ""
-		}
+		inner, _ := splitPath(w.Path)
 		i, ok := at[inner]
 		if !ok {
 			i, at[inner] = len(layers), len(layers)
@@ -272,24 +269,28 @@ func stringList(o *hdf5.Object, key string) ([]string, error) {
 
 // oldNames are Keras 1's names of weights, which follow the layer's name and an
 // underscore; what it calls a deviation is a variance.
-var oldNames = map[string]string{"W": "kernel", "b": "bias", "running_mean": "moving_mean", "running_std": "moving_variance", "gamma": "gamma", "beta": "beta"}
+var oldNames = []struct{ old, now string }{
+	{"_W", "kernel"}, {"_b", "bias"}, {"_depthwise_kernel", "depthwise_kernel"}, {"_pointwise_kernel", "pointwise_kernel"},
+	{"_gamma", "gamma"}, {"_beta", "beta"}, {"_running_mean", "moving_mean"}, {"_running_std", "moving_variance"},
+}
 
-// weightName is the last part of a weight's path without TensorFlow's output
-// number, as Keras 2 names it.
-func weightName(path string) string {
-	name := path[strings.LastIndexByte(path, '/')+1:]
-	if i := strings.LastIndexByte(name, ':'); i > 0 {
-		name = name[:i]
+// splitPath takes a weight's path apart, "conv2d/kernel:0" or Keras 1's
+// "convolution2d_1_W:0": the layer that it names, and the weight's name in Keras
+// 2 without TensorFlow's output number.
+func splitPath(path string) (layer, name string) {
+	if i := strings.LastIndexByte(path, ':'); i > strings.LastIndexByte(path, '/')+1 {
+		path = path[:i]
 	}
-	if strings.Contains(path, "/") {
-		return name
+	if i := strings.LastIndexByte(path, '/'); i >= 0 {
+		layer, name = path[:i], path[i+1:]
+		return layer[strings.LastIndexByte(layer, '/')+1:], name
 	}
-	for old, now := range oldNames {
-		if strings.HasSuffix(name, "_"+old) {
-			return now
+	for _, o := range oldNames {
+		if layer, ok := strings.CutSuffix(path, o.old); ok {
+			return layer, o.now
 		}
 	}
-	return name
+	return "", path
 }
 
 // maxBytes bounds what the weights of a file may take in memory: trained
