@@ -92,7 +92,7 @@ func (s SequenceExample) Append(b []byte) []byte {
 func (e Example) size() int {
 	n := 0
 	for name, f := range e {
-		n += prefixed(entrySize(name, f.size()))
+		n += fieldSize(entrySize(name, f.size()))
 	}
 	return n
 }
@@ -108,15 +108,15 @@ func (e Example) appendFeatures(b []byte) []byte {
 	return b
 }
 
-// prefixed is the length of a field, numbered below 16, of n bytes.
-func prefixed(n int) int { return 1 + protowire.SizeBytes(n) }
+// fieldSize is the length of a field, numbered below 16, of n bytes.
+func fieldSize(n int) int { return 1 + protowire.SizeBytes(n) }
 
 func appendPrefix(b []byte, num protowire.Number, n int) []byte {
 	b = protowire.AppendTag(b, num, protowire.BytesType)
 	return protowire.AppendVarint(b, uint64(n))
 }
 
-func entrySize(name string, value int) int { return prefixed(len(name)) + prefixed(value) }
+func entrySize(name string, value int) int { return fieldSize(len(name)) + fieldSize(value) }
 
 // appendEntry appends a map's entry up to its value of n bytes.
 func appendEntry(b []byte, name string, n int) []byte {
@@ -130,7 +130,7 @@ func (f Feature) list() (kind protowire.Number, n int) {
 	switch {
 	case f.Bytes != nil:
 		for _, v := range f.Bytes {
-			n += prefixed(len(v))
+			n += fieldSize(len(v))
 		}
 		return kindBytes, n
 	case f.Floats != nil:
@@ -146,7 +146,7 @@ func packed(n int) int {
 	if n == 0 {
 		return 0
 	}
-	return prefixed(n)
+	return fieldSize(n)
 }
 
 func sizeInts(v []int64) (n int) {
@@ -161,7 +161,7 @@ func (f Feature) size() int {
 	if kind == 0 {
 		return 0
 	}
-	return prefixed(n)
+	return fieldSize(n)
 }
 
 func (f Feature) append(b []byte) []byte {
@@ -193,6 +193,11 @@ func (f Feature) append(b []byte) []byte {
 
 // ParseExample reads an Example. Byte strings are parts of b.
 func ParseExample(b []byte, l ExampleLimits) (Example, error) {
+	e, err := parseExample(b, l)
+	return e, named("", err)
+}
+
+func parseExample(b []byte, l ExampleLimits) (Example, error) {
 	p := newParser(l)
 	e := Example{}
 	err := fields(b, func(num protowire.Number, v []byte) error {
@@ -202,7 +207,7 @@ func ParseExample(b []byte, l ExampleLimits) (Example, error) {
 		return p.features(e, v)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("tfrecord: Example: %w", err)
+		return nil, fmt.Errorf("Example: %w", err)
 	}
 	return e, nil
 }

@@ -111,11 +111,11 @@ type Hooks struct {
 // WriteImagesTo is WriteImages into a Store.
 func WriteImagesTo(ctx context.Context, pictures Images, to Store, o ImageOptions, hooks ...Hooks) (Manifest, error) {
 	if err := o.check(); err != nil {
-		return Manifest{}, fmt.Errorf("tfrecord: images: %w", err)
+		return Manifest{}, named("images", err)
 	}
 	plan, err := newPlan(ctx, pictures, o)
 	if err != nil {
-		return Manifest{}, fmt.Errorf("tfrecord: images: %w", err)
+		return Manifest{}, named("images", err)
 	}
 	w := &imageWriter{plan: plan, store: to}
 	for _, h := range hooks {
@@ -124,7 +124,7 @@ func WriteImagesTo(ctx context.Context, pictures Images, to Store, o ImageOption
 		}
 	}
 	if err := w.run(ctx); err != nil {
-		return w.manifest.clone(), fmt.Errorf("tfrecord: images: %w", err)
+		return w.manifest.clone(), named("images", err)
 	}
 	return w.manifest, nil
 }

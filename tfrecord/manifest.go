@@ -119,7 +119,7 @@ func (m Manifest) check() error {
 func (m Manifest) write(ctx context.Context, s Store) error {
 	data, err := json.MarshalIndent(m, "", " ")
 	if err != nil {
-		return fmt.Errorf("tfrecord: %s: %w", ManifestName, err)
+		return fmt.Errorf("%s: %w", ManifestName, err)
 	}
 	return put(ctx, s, ManifestName, append(data, '\n'))
 }

@@ -79,3 +79,17 @@ func splitRecord(record []byte) ([]byte, error) {
 func cut(what string, have, want int) error {
 	return fmt.Errorf("%s ends after %d of %d bytes: %w", what, have, want, io.ErrUnexpectedEOF)
 }
+
+// named is err under the package's name, which an *Error has already.
+func named(what string, err error) error {
+	var at *Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &at) && err == error(at):
+		return err
+	case what == "":
+		return fmt.Errorf("tfrecord: %w", err)
+	}
+	return fmt.Errorf("tfrecord: %s: %w", what, err)
+}

@@ -104,7 +104,7 @@ const maxClasses = 1 << 20
 func OpenSet(ctx context.Context, fsys fs.FS, o SetOptions) (*Set, error) {
 	s, err := openSet(ctx, fsys, o.completed())
 	if err != nil {
-		return nil, fmt.Errorf("tfrecord: set: %w", err)
+		return nil, named("set", err)
 	}
 	return s, nil
 }
@@ -260,7 +260,7 @@ func (s *setShard) scan(ctx context.Context, o SetOptions, l *labels) error {
 
 // labelOf returns what a record says of its class.
 func labelOf(record []byte, o SetOptions) (number *int64, name *string, err error) {
-	e, err := ParseExample(record, ExampleLimits{})
+	e, err := parseExample(record, ExampleLimits{})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -405,7 +405,7 @@ func (s *Set) picture(shard *setShard, i int) (fs.File, error) {
 
 // imageOf returns the picture file in a record.
 func imageOf(record []byte, feature string) ([]byte, error) {
-	e, err := ParseExample(record, ExampleLimits{})
+	e, err := parseExample(record, ExampleLimits{})
 	if err != nil {
 		return nil, err
 	}

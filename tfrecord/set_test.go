@@ -168,7 +168,7 @@ func TestWhatIsNoSetIsNamed(t *testing.T) {
 	}{
 		{fstest.MapFS{}, SetOptions{}, "there are no shards"},
 		{damaged, foreignNames, second + "data of"},
-		{shard(good, []byte("?")), foreignNames, second + "tfrecord: Example: "},
+		{shard(good, []byte("?")), foreignNames, second + "Example: "},
 		{shard(good, foreign("b", 0, "")), foreignNames, `features "image/class/label" and "image/class/text" are in some`},
 		{shard(foreign("a", 1, ""), foreign("b", 0, "")), foreignNames, "label is 0, want 1 to"},
 		{shard(foreign("b", 1<<62, "")), foreignNames, "label is 4611686018427387904, want 1 to 1048576"},

@@ -53,7 +53,7 @@ type journal struct {
 // options it finishes what was begun, and does no more.
 func Split(ctx context.Context, set Store, o SplitOptions) error {
 	if err := split(ctx, set, o); err != nil {
-		return fmt.Errorf("tfrecord: split: %w", err)
+		return named("split", err)
 	}
 	return nil
 }

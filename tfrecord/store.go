@@ -135,14 +135,14 @@ func (p *pendingFile) Discard() {
 func put(ctx context.Context, s Store, name string, data []byte) error {
 	p, err := s.Create(ctx, name)
 	if err != nil {
-		return fmt.Errorf("tfrecord: %s: %w", name, err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	defer p.Discard()
 	if _, err := p.Write(data); err != nil {
-		return fmt.Errorf("tfrecord: %s: %w", name, err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	if err := p.Commit(ctx, name); err != nil {
-		return fmt.Errorf("tfrecord: %s: %w", name, err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
 }

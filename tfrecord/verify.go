@@ -46,7 +46,7 @@ func Verify(ctx context.Context, fsys fs.FS, o VerifyOptions) (Report, error) {
 	switch {
 	case missing(err):
 		if err := set.find(fsys); err != nil {
-			return Report{}, fmt.Errorf("tfrecord: verify: %w", err)
+			return Report{}, named("verify", err)
 		}
 	case err != nil:
 		return Report{}, fmt.Errorf("tfrecord: verify: %s: %w", ManifestName, err)
@@ -76,7 +76,7 @@ func Verify(ctx context.Context, fsys fs.FS, o VerifyOptions) (Report, error) {
 			return ctx.Err()
 		})
 	if err != nil {
-		return report, fmt.Errorf("tfrecord: verify: %w", err)
+		return report, named("verify", err)
 	}
 	return report, nil
 }
