@@ -7,7 +7,7 @@ TORCH ?= python3
 # 4 GB of files go here.
 TORCHFILES ?= torchfiles
 
-.PHONY: test golden torch race fuzz bench generate lint cross arm64 ci rename
+.PHONY: test golden torch race fuzz bench generate lint cross arm64 browser ci rename
 
 test:
 	go test ./...
@@ -56,6 +56,10 @@ cross:
 # The arm64 kernels under emulation. Needs qemu-user-static.
 arm64:
 	GOARCH=arm64 go test -short -exec qemu-aarch64-static $(KERNELS) ./internal/cpu ./internal/parallel
+
+# Image searches in a real browser: a module of its own. Needs Chromium, else its tests skip.
+browser:
+	cd scrape/browser && go vet ./... && go test ./...
 
 ci:
 	.ci/run
