@@ -26,10 +26,10 @@ func (t *temporary) Unwrap() error { return t.error }
 // broken is what a connection's error means.
 func (d *download) broken(ctx context.Context, err error) error {
 	if errors.Is(context.Cause(ctx), errStall) {
-		return &temporary{fmt.Errorf("%w: no byte came for %v, %d are there", errStall, d.stall, d.n), 0}
+		return &temporary{fmt.Errorf("%w: no byte came for %v, after %s", errStall, d.stall, d.count()), 0}
 	}
 	if errors.Is(err, io.ErrUnexpectedEOF) {
-		err = fmt.Errorf("the connection broke after %d bytes of %d: %w", d.n, d.total, err)
+		err = fmt.Errorf("the connection broke after %s: %w", d.count(), err)
 	}
 	var in *url.Error
 	if errors.As(err, &in) { // who reads it knows the URL

@@ -122,7 +122,7 @@ func (d *download) turn(ctx context.Context, lock *os.File, try func(*os.File) (
 func (d *download) run(ctx context.Context) error {
 	err := d.open(ctx)
 	if err == nil {
-		err = d.tryAll(ctx)
+		err = d.whole(ctx)
 	}
 	if err == nil {
 		err = d.file.Sync()
@@ -133,7 +133,7 @@ func (d *download) run(ctx context.Context) error {
 	if err == nil {
 		return os.Rename(d.part, d.path)
 	}
-	if d.n == 0 {
+	if info, err := os.Stat(d.part); err == nil && info.Size() == 0 {
 		os.Remove(d.part)
 	}
 	return err
@@ -168,24 +168,33 @@ func (d *download) restart() error {
 	return d.file.Truncate(0)
 }
 
-// tryAll ends with the whole file on disk and its hash right.
-func (d *download) tryAll(ctx context.Context) error {
+// whole ends with all of the file on disk and its hash right.
+func (d *download) whole(ctx context.Context) error {
 	if d.n > 0 && d.compare(d.hash, d.n) == nil {
 		return nil // an earlier process ended before its last step
 	}
+	for again := true; ; again = false {
+		if err := d.rest(ctx); err != nil {
+			return err
+		}
+		err := d.compare(d.hash, d.n)
+		if err == nil {
+			return nil
+		}
+		mixed := d.mixed // parts of two versions do not add up: once more from the start
+		if restart := d.restart(); restart != nil || !mixed || !again {
+			return errors.Join(fmt.Errorf("%s: %w; it came as %q", d.from.Redacted(), err, d.kind), restart)
+		}
+	}
+}
+
+// rest brings the bytes that are not there, in several tries where one breaks.
+func (d *download) rest(ctx context.Context) error {
 	for failures := 0; ; {
 		before := d.n
 		err := d.try(ctx)
 		if err == nil {
-			if err = d.compare(d.hash, d.n); err == nil {
-				return nil
-			}
-			mixed := d.mixed
-			err = fmt.Errorf("%s: %w; it came as %q", d.from.Redacted(), err, d.kind)
-			if restart := d.restart(); restart != nil || !mixed {
-				return errors.Join(err, restart)
-			}
-			continue // parts of two versions do not add up
+			return nil
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -293,12 +302,20 @@ func (d *download) note() error {
 	return writeState(d.state, state{URL: d.from.Redacted(), ETag: d.etag})
 }
 
+// count says how many bytes are there.
+func (d *download) count() string {
+	if d.total == 0 {
+		return fmt.Sprintf("%d bytes", d.n)
+	}
+	return fmt.Sprintf("%d of %d bytes", d.n, d.total)
+}
+
 func (d *download) write(b []byte) error {
 	if d.n+int64(len(b)) > d.max() {
 		return errors.Join(fmt.Errorf("more than %d bytes came", d.max()), d.restart())
 	}
 	if _, err := d.file.Write(b); err != nil {
-		return fmt.Errorf("%d bytes of %d are on disk: %w", d.n, d.total, err)
+		return fmt.Errorf("after %s: %w", d.count(), err)
 	}
 	d.hash.Write(b)
 	d.n += int64(len(b))

@@ -287,7 +287,7 @@ func TestAPageInPlaceOfTheFileIsNamedAsSuch(t *testing.T) {
 func TestAServerThatLiesAboutTheLengthIsFoundOut(t *testing.T) {
 	for length, want := range map[int]string{
 		10:            "md5 of its 10 bytes",
-		300_001:       "the connection broke after 300000 bytes of 300001",
+		300_001:       "the connection broke after 300000 of 300001 bytes",
 		2_000_000_000: "it has 2000000000 bytes, at most 1073741824 can be right",
 	} {
 		s := serve(t, func(w http.ResponseWriter, r *http.Request) {
@@ -328,7 +328,7 @@ func TestAStalledConnectionIsGivenUpAndTriedAnew(t *testing.T) {
 	silent := serve(t, func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	o.Cache = t.TempDir()
 	err := requireNothing(t, silent.file(), o)
-	require.ErrorContains(t, err, "stalled: no byte came for 100ms, 0 are there")
+	require.ErrorContains(t, err, "stalled: no byte came for 100ms, after 0 bytes")
 	require.Len(t, silent.requests(), tries)
 }
 
@@ -360,6 +360,13 @@ func TestADownloadThatAdvancesIsNotGivenUp(t *testing.T) {
 	_, err := Get(t.Context(), f, options(t), nil)
 	require.NoError(t, err)
 	require.Greater(t, len(s.requests()), 2*tries)
+}
+
+func TestWrongContentInManyPartsIsRefusedInTheEnd(t *testing.T) {
+	wrong := slices.Repeat(content, 8) // 2.4 MB
+	s := serve(t, brokenAfter(step+1000, wrong, ""))
+	require.ErrorIs(t, requireNothing(t, s.file(), options(t)), ErrHash)
+	require.Len(t, s.requests(), 2*3, "once more from the start")
 }
 
 func TestRedirectsAreFollowedWithTheRange(t *testing.T) {
@@ -541,6 +548,8 @@ func TestCancellingEndsADownloadAndKeepsItsPart(t *testing.T) {
 	})
 	require.ErrorIs(t, err, why)
 	require.NotContains(t, err.Error(), "put it at")
+	_, err = Get(ctx, s.file(), o, nil)
+	require.ErrorIs(t, err, why, "and again")
 	requireGot(t, s.file(), o)
 	require.Equal(t, []string{"", "bytes=100000-"}, s.ranges())
 }

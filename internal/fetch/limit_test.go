@@ -22,7 +22,7 @@ func TestAFullDiskIsNamedAndItsPartKept(t *testing.T) {
 		_, err := Get(t.Context(), f, o, nil)
 		require.ErrorIs(t, err, syscall.EFBIG)
 		require.ErrorContains(t, err, place(o, f)+".part")
-		require.ErrorContains(t, err, "of 300000 are on disk")
+		require.ErrorContains(t, err, "of 300000 bytes: write ")
 		return
 	}
 	s := serve(t, whole(content, ""))

@@ -30,7 +30,8 @@ type Hashed struct{ Name, Hash string }
 // downloads the last counts.
 func Backbone(m nn.Model, w Weights, how []nn.Download) nn.Backbone {
 	var d nn.Download
-	for _, d = range how {
+	if len(how) > 0 {
+		d = how[len(how)-1]
 	}
 	body := m
 	body.Top = nil
