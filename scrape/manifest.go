@@ -12,6 +12,7 @@ import (
 	"iter"
 	"os"
 	"path"
+	"strings"
 	"time"
 )
 
@@ -53,7 +54,8 @@ func pictureID(class, sum string) string {
 }
 
 // ReadManifest returns the pictures that are in a folder made by Run, each as
-// its last line in the manifest says.
+// its last line in the manifest says. A picture that was converted into another
+// format since has the Path of the new file and the rest of the old one.
 func ReadManifest(folder string) ([]Picture, error) {
 	root, err := os.OpenRoot(folder)
 	if err != nil {
@@ -75,7 +77,8 @@ func ReadManifest(folder string) ([]Picture, error) {
 	}
 	kept := pictures[:0]
 	for _, p := range pictures {
-		if isFile(root, p.Path) {
+		if at, there := standsAt(root, p.Path); there {
+			p.Path = at
 			kept = append(kept, p)
 		}
 	}
@@ -144,6 +147,22 @@ func (l *manifestLine) parse(text []byte) error {
 		return fmt.Errorf("path is %q and SHA-256 %q", l.Path, l.SHA256)
 	}
 	return nil
+}
+
+// standsAt is where the picture is that was placed at name: there, or beside it in
+// another format, into which something converted it. No other picture of a class
+// has its number.
+func standsAt(root *os.Root, name string) (at string, there bool) {
+	if isFile(root, name) {
+		return name, true
+	}
+	stem := strings.TrimSuffix(name, path.Ext(name))
+	for _, ext := range []string{".jpg", ".png", ".gif", ".bmp", ".tif", ".webp"} {
+		if isFile(root, stem+ext) {
+			return stem + ext, true
+		}
+	}
+	return name, false
 }
 
 func isFile(root *os.Root, name string) bool {

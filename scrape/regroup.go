@@ -8,15 +8,15 @@ import (
 	"slices"
 )
 
-// Regroup moves pictures of a folder made by Run so that no cluster straddles
-// two splits: the paths of a cluster, as in the manifest, name pictures that were
-// found to be alike, and pages and equal contents bind, too. All of what is bound
-// goes where most of it is; in doubt to train, then val. Paths that are not in the
+// Regroup moves pictures of a folder made by Run so that no group straddles two
+// splits. groups gives the key of a picture's group by its path, as the report of
+// package clean does; pages and equal contents bind, too. All of what is bound goes
+// where most of it is; in doubt to train, then val. Paths that are not in the
 // manifest are passed over.
 //
 // It returns the moves, old path to new. A call that was broken off is taken up by the
 // next Run or Regroup.
-func Regroup(ctx context.Context, folder string, clusters [][]string) (moved map[string]string, err error) {
+func Regroup(ctx context.Context, folder string, groups map[string]string) (moved map[string]string, err error) {
 	store, err := openStore(folder)
 	if err != nil {
 		return nil, err
@@ -32,7 +32,7 @@ func Regroup(ctx context.Context, folder string, clusters [][]string) (moved map
 	}
 	moved = map[string]string{}
 	var moves []Picture
-	for _, group := range groupsOf(pictures, clusters) {
+	for _, group := range bound(pictures, groups) {
 		to := majority(pictures, group)
 		for _, i := range group {
 			if p := pictures[i]; p.Split != to {
@@ -73,12 +73,9 @@ func (s *store) moveTo(p Picture, split Split) Picture {
 	return p
 }
 
-// groupsOf returns the indices of pictures that are bound to each other.
-func groupsOf(pictures []Picture, clusters [][]string) [][]int {
+// bound returns the indices of pictures that are bound to each other.
+func bound(pictures []Picture, groups map[string]string) [][]int {
 	leader := make([]int, len(pictures)) // a forest: who leads whom
-	for i := range leader {
-		leader[i] = i
-	}
 	find := func(i int) int {
 		for leader[i] != i {
 			leader[i] = leader[leader[i]]
@@ -86,10 +83,14 @@ func groupsOf(pictures []Picture, clusters [][]string) [][]int {
 		}
 		return i
 	}
-	at, first := map[string]int{}, map[key]int{}
+	first := map[key]int{}
 	for i, p := range pictures {
-		at[p.Path] = i
-		for _, k := range groupKeys(p) {
+		leader[i] = i
+		keys := groupKeys(p)
+		if group := groups[p.Path]; group != "" {
+			keys = append(keys, keyOf("group", group))
+		}
+		for _, k := range keys {
 			if other, ok := first[k]; ok {
 				leader[find(i)] = find(other)
 			} else {
@@ -97,23 +98,12 @@ func groupsOf(pictures []Picture, clusters [][]string) [][]int {
 			}
 		}
 	}
-	for _, cluster := range clusters {
-		before := -1
-		for _, name := range cluster {
-			if i, ok := at[name]; ok {
-				if before >= 0 {
-					leader[find(i)] = find(before)
-				}
-				before = i
-			}
-		}
-	}
-	groups := map[int][]int{}
+	byLeader := map[int][]int{}
 	for i := range pictures {
-		groups[find(i)] = append(groups[find(i)], i)
+		byLeader[find(i)] = append(byLeader[find(i)], i)
 	}
-	sorted := make([][]int, 0, len(groups))
-	for _, g := range groups {
+	sorted := make([][]int, 0, len(byLeader))
+	for _, g := range byLeader {
 		sorted = append(sorted, g)
 	}
 	slices.SortFunc(sorted, func(a, b []int) int { return cmp.Compare(a[0], b[0]) })

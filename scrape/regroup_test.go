@@ -25,14 +25,14 @@ func TestClustersAreBroughtIntoOneSplit(t *testing.T) {
 	}
 	read()
 	path := func(n int) string { return at[results[n].URL] }
-	clusters := [][]string{
-		{path(0), path(4)},                   // with 1, for it is of one page: two in train, one in test
-		{path(2), path(5)},                   // one each: train
-		{path(6), path(7), path(3), path(9)}, // most of them in test, over two classes
-		{path(10)}, {}, {"test/cat/unknown.jpg", path(11)},
+	groups := map[string]string{
+		path(0): "a", path(4): "a", // with 1, for it is of one page: two in train, one in test
+		path(2): "b", path(5): "b", // one each: train
+		path(6): "c", path(7): "c", path(3): "c", path(9): "c", // most of them in test, over two classes
+		path(10): "d", "test/cat/unknown.jpg": "e", path(11): "e",
 	}
 	before := files(t, folder)
-	moved, err := Regroup(t.Context(), folder, clusters)
+	moved, err := Regroup(t.Context(), folder, groups)
 	require.NoError(t, err)
 	require.Len(t, moved, 4)
 	was := map[string]string{}

@@ -121,12 +121,15 @@ func (s *store) takeUp() error {
 				return err
 			}
 			staged[id] = false
-		} else if p.From != "" && !isFile(s.root, p.Path) && isFile(s.root, p.From) {
+		}
+		_, there := standsAt(s.root, p.Path)
+		if !there && p.From != "" && isFile(s.root, p.From) {
 			if err := s.finish(p.From, p); err != nil {
 				return err
 			}
+			there = true
 		}
-		s.remember(p, isFile(s.root, p.Path))
+		s.remember(p, there)
 	}
 	for name, rest := range staged {
 		if rest {

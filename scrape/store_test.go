@@ -116,6 +116,21 @@ func TestEveryMomentOfAPlacementIsTakenUp(t *testing.T) {
 	}
 }
 
+func TestAConvertedPictureKeepsItsCreditsAndIsNotAskedForAgain(t *testing.T) {
+	s := newSite(t)
+	o := Options{Folder: t.TempDir(), Download: quick(), Sources: []Source{list{"x", map[string][]Result{"cat": s.results(0, 20)}, nil}}}
+	terms := []Term{{Query: "cat", Count: 5, Split: Train}}
+	_, err := Run(t.Context(), terms, o)
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(filepath.Join(o.Folder, "train/cat/cat_2.jpg")))
+	require.NoError(t, os.WriteFile(filepath.Join(o.Folder, "train/cat/cat_2.png"), pngOf(2), 0o600))
+	summary, err := Run(t.Context(), terms, o)
+	require.NoError(t, err)
+	require.Zero(t, summary.New)
+	require.Equal(t, 5, summary.Pictures)
+	require.Contains(t, files(t, o.Folder)[AttributionFile], "train/cat/cat_2.png")
+}
+
 func TestForeignFilesAreNeitherCountedNorOverwritten(t *testing.T) {
 	s := newSite(t)
 	folder := t.TempDir()
