@@ -41,6 +41,9 @@ func importModel(r io.ReaderAt, size int64, side int) (m nn.Model, w nn.Weights,
 	if err != nil {
 		return m, nil, err
 	}
+	if err := checkCode(f.config); err != nil {
+		return m, nil, err
+	}
 	if !isModel(config.Class) || !config.trusted() {
 		return m, nil, fmt.Errorf("config: class %q of module %q is no model of Keras", config.Class, config.Module)
 	}
