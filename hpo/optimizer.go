@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -117,6 +118,7 @@ type Optimizer struct {
 	space   *Space
 	options Options
 	journal *journal // nil without
+	note    string
 
 	asking sync.Mutex // one proposal at a time
 	mu     sync.Mutex // all below
@@ -166,7 +168,7 @@ func (o *Optimizer) Ask(ctx context.Context) (Trial, error) {
 		return Trial{}, fmt.Errorf("hpo: ask: %w", err)
 	}
 	o.mu.Lock()
-	r := record{o.space, o.options, slices.Clone(o.trials), o.taken, o.model}
+	r := record{o.space, o.options, slices.Clone(o.trials), maps.Clone(o.taken), o.model}
 	o.mu.Unlock()
 	p, err := r.propose()
 	if err != nil {
@@ -175,11 +177,10 @@ func (o *Optimizer) Ask(ctx context.Context) (Trial, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	t := Trial{ID: len(o.trials), Point: p.point, State: Running, By: p.by, x: p.x}
-	if err := o.journal.ask(t, p.model); err != nil {
+	if err := o.journal.ask(t, o.model, p.model); err != nil {
 		return Trial{}, err
 	}
-	o.trials = append(o.trials, t)
-	o.taken[t.x.key()] = true
+	o.take(t)
 	o.model = p.model
 	return t.copied(), nil
 }
@@ -238,8 +239,7 @@ func (o *Optimizer) Add(p Point, value float64) error {
 	if err := o.journal.add(t); err != nil {
 		return err
 	}
-	o.trials = append(o.trials, t)
-	o.taken[t.x.key()] = true
+	o.take(t)
 	return nil
 }
 
@@ -355,8 +355,11 @@ func (r *record) propose() (proposal, error) {
 	if err != nil {
 		return p, err
 	}
+	// The code of the point as it is written down: a record that was read again
+	// has no other.
 	p.point = r.space.decode(p.x)
-	return p, nil
+	p.x, err = r.space.encode(p.point)
+	return p, err
 }
 
 // rng is of chance that depends on the seed and the number of trials alone.

@@ -271,14 +271,15 @@ func (s *Space) settle(x code) code {
 // allowed says whether the constraints hold.
 func (s *Space) allowed(x code) bool {
 	for _, c := range s.constraints {
-		sum := 0.0
-		for name, w := range c.Terms {
-			i := s.index[name]
-			if !math.IsNaN(x[i]) {
-				sum += w * s.params[i].fromUnit(x[i])
+		sum, size := 0.0, math.Abs(c.Max)
+		for i, p := range s.params { // in order: the same bits every time
+			if w := c.Terms[p.Name]; w != 0 && !math.IsNaN(x[i]) {
+				term := w * p.fromUnit(x[i])
+				sum += term
+				size += math.Abs(term)
 			}
 		}
-		if !(sum <= c.Max) {
+		if !(sum <= c.Max+1e-12*size) { // rounding breaks none
 			return false
 		}
 	}

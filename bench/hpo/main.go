@@ -68,7 +68,7 @@ func run(args []string, w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "%-12s %-10s %9s %9s %6s  median regret, ours ÷ theirs [95 %%]\n", "problem", "regret@20", "@40", "@80", "ms")
+	fmt.Fprintf(w, "%-12s %-10s %9s %9s %6s %6s  median regret, ours ÷ theirs [95 %%] runs\n", "problem", "regret@20", "@40", "@80", "log10", "ms")
 	ratios := map[string][]float64{}
 	for _, p := range all {
 		if f.only != "" && !slices.Contains(strings.Split(f.only, ","), p.name) {
@@ -227,7 +227,10 @@ func report(w io.Writer, p problem, ours []trace, theirs map[string][]trace, eva
 	for _, t := range ours {
 		seconds += t.seconds / float64(len(ours))
 	}
-	fmt.Fprintf(w, "%-12s %9.3g %9.3g %9.3g %6.1f", p.name, median(regrets(p, ours, 20)), median(regrets(p, ours, 40)), median(regrets(p, ours, 80)), seconds*1e3)
+	last := regrets(p, ours, evaluations)
+	fmt.Fprintf(w, "%-12s %9.3g %9.3g %9.3g %6.2f %6.1f", p.name, median(regrets(p, ours, 20)), median(regrets(p, ours, 40)), median(regrets(p, ours, 80)),
+		math.Log10(geometric(last)), seconds*1e3)
+	ratios["1"] = append(ratios["1"], geometric(last))
 	for _, peer := range sortedKeys(theirs) {
 		mine, other := paired(ours, theirs[peer])
 		a, b := regrets(p, mine, evaluations), regrets(p, other, evaluations)

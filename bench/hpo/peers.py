@@ -188,7 +188,7 @@ def skopt(f, dims, x0, y0, seed, n):
         lambda x: f(*x), [make[d[0]](d) for d in dims], n_calls=n - len(y0), n_initial_points=0, x0=x0, y0=list(y0),
         random_state=seed, callback=lambda _: times.append(time.perf_counter()),
     )
-    return list(result.func_vals), (times[32] - times[27]) / 5
+    return list(result.func_vals), (times[30] - times[25]) / 5
 
 
 def optuna(sampler):

@@ -158,7 +158,7 @@ func New(d Data, p Params) *Process {
 	return q
 }
 
-const meanPull = 1
+const meanPull = .1
 
 func sum(x []float64) float64 {
 	s := 0.0
