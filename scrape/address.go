@@ -3,6 +3,7 @@ package scrape
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"syscall"
 )
 
@@ -49,14 +50,41 @@ type privateAddressError struct{ address string }
 
 func (e privateAddressError) Error() string { return e.address + " is no public address" }
 
+// allowed are addresses that may be connected to though they are not public.
+type allowed struct {
+	prefixes []netip.Prefix
+	ports    []netip.AddrPort
+}
+
+// parseAllowed reads addresses, with or without port, and ranges.
+func parseAllowed(texts []string) (a allowed, err error) {
+	for _, text := range texts {
+		if at, err := netip.ParseAddrPort(text); err == nil {
+			a.ports = append(a.ports, at)
+		} else if prefix, err := netip.ParsePrefix(text); err == nil {
+			a.prefixes = append(a.prefixes, prefix)
+		} else if addr, err := netip.ParseAddr(text); err == nil {
+			a.prefixes = append(a.prefixes, netip.PrefixFrom(addr, addr.BitLen()))
+		} else {
+			return a, fmt.Errorf("allowed address %q: want an address, an address and a port, or a range as 10.0.0.0/8", text)
+		}
+	}
+	return a, nil
+}
+
+func (a allowed) has(at netip.AddrPort) bool {
+	return slices.Contains(a.ports, at) || slices.ContainsFunc(a.prefixes, func(p netip.Prefix) bool { return p.Contains(at.Addr()) })
+}
+
 // refusePrivate is a net.Dialer's Control: it sees the address that is about to
 // be connected to, whatever name, redirect or change of DNS led there.
-func refusePrivate(_, address string, _ syscall.RawConn) error {
+func (a allowed) refusePrivate(_, address string, _ syscall.RawConn) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return fmt.Errorf("address %q: %w", address, err)
 	}
-	if !isPublic(at.Addr().WithZone("")) {
+	at = netip.AddrPortFrom(at.Addr().Unmap().WithZone(""), at.Port())
+	if !isPublic(at.Addr()) && !a.has(at) {
 		return privateAddressError{at.Addr().String()}
 	}
 	return nil

@@ -44,10 +44,11 @@ type Download struct {
 	// IgnoreRobots reads what robots.txt or X-Robots-Tag (noai, noimageai,
 	// noindex, noimageindex, none) forbid: for sites of your own.
 	IgnoreRobots bool `json:"ignore_robots,omitempty"`
-	// AllowPrivate connects to private, loopback and other addresses that are
-	// not public: for tests and networks of your own. URLs from the web could
+	// AllowPrivate are addresses ("10.1.2.3", "127.0.0.1:8080") and ranges
+	// ("192.168.0.0/16") that are connected to though they are private, loopback or
+	// otherwise not public: for tests and networks of your own. URLs from the web could
 	// otherwise make this program ask what only it can reach.
-	AllowPrivate bool `json:"allow_private,omitempty"`
+	AllowPrivate []string `json:"allow_private,omitempty"`
 }
 
 const userAgent = robotsName + "/1 (+https://github.com/argus-go/argus)"
@@ -80,12 +81,13 @@ type fetcher struct {
 	workers chan struct{}
 }
 
-func newFetcher(o Download) *fetcher {
+func newFetcher(o Download) (*fetcher, error) {
 	o = o.withDefaults()
-	dialer := &net.Dialer{Timeout: o.Stall, KeepAlive: 30 * time.Second}
-	if !o.AllowPrivate {
-		dialer.Control = refusePrivate
+	allow, err := parseAllowed(o.AllowPrivate)
+	if err != nil {
+		return nil, err
 	}
+	dialer := &net.Dialer{Timeout: o.Stall, KeepAlive: 30 * time.Second, Control: allow.refusePrivate}
 	f := &fetcher{o: o, workers: make(chan struct{}, o.Workers)}
 	f.hosts = hosts{perHost: o.PerHost, byName: map[string]*host{}}
 	if o.Rate > 0 {
@@ -106,7 +108,7 @@ func newFetcher(o Download) *fetcher {
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return f
+	return f, nil
 }
 
 func (f *fetcher) close() { f.client.CloseIdleConnections() }

@@ -25,10 +25,11 @@ import (
 // reasonOf gets one address and returns the reason of the refusal, "" for none.
 func reasonOf(t testing.TB, o Download, address string) (reason Reason, body []byte) {
 	t.Helper()
-	f := newFetcher(o)
+	f, err := newFetcher(o)
+	require.NoError(t, err)
 	defer f.close()
 	var b bytes.Buffer
-	err := f.get(t.Context(), address, &b)
+	err = f.get(t.Context(), address, &b)
 	if err == nil {
 		return "", b.Bytes()
 	}
@@ -261,8 +262,11 @@ func TestContentIsSniffedAndNamesAreNotTrusted(t *testing.T) {
 // A name in front of a server on loopback stands for a public one: all other
 // connections go through the dialler as it is.
 func fetcherWithPublic(o Download, name, address string) *fetcher {
-	o.AllowPrivate = false
-	f := newFetcher(o)
+	o.AllowPrivate = nil
+	f, err := newFetcher(o)
+	if err != nil {
+		panic(err)
+	}
 	transport := f.client.Transport.(*http.Transport)
 	guarded := transport.DialContext
 	transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -346,8 +350,20 @@ func TestOnlyPublicAddressesArePublic(t *testing.T) {
 		require.True(t, isPublic(netip.MustParseAddr(a)), a)
 	}
 	require.False(t, isPublic(netip.Addr{}))
-	require.Error(t, refusePrivate("tcp6", "[fe80::1%eth0]:80", nil))
-	require.Error(t, refusePrivate("tcp", "nonsense", nil))
+	require.Error(t, allowed{}.refusePrivate("tcp6", "[fe80::1%eth0]:80", nil))
+	require.Error(t, allowed{}.refusePrivate("tcp", "nonsense", nil))
+	some, err := parseAllowed([]string{"127.0.0.1:80", "192.168.0.0/16", "10.1.2.3", "::1"})
+	require.NoError(t, err)
+	for address, want := range map[string]bool{
+		"127.0.0.1:80": true, "127.0.0.1:81": false, "127.0.0.2:80": false, "192.168.9.9:1": true, "10.1.2.3:5": true, "10.1.2.4:5": false,
+		"[::1]:7": true, "[::ffff:10.1.2.3]:5": true, "169.254.169.254:80": false, "8.8.8.8:80": true,
+	} {
+		require.Equal(t, want, some.refusePrivate("tcp", address, nil) == nil, address)
+	}
+	for _, bad := range []string{"localhost", "10.0.0.0/33", "*", ""} {
+		_, err := newFetcher(Download{AllowPrivate: []string{bad}})
+		require.ErrorContains(t, err, strconv.Quote(bad))
+	}
 }
 
 func TestAStormOf429EndsSoon(t *testing.T) {
@@ -455,7 +471,8 @@ func TestRobotsAreRespectedUnlessTheCallerSaysOtherwise(t *testing.T) {
 			w.WriteHeader(c.status)
 			io.WriteString(w, c.robots)
 		})
-		f := newFetcher(impatient())
+		f, err := newFetcher(impatient())
+		require.NoError(t, err)
 		for n := range 2 {
 			var b bytes.Buffer
 			err := f.get(t.Context(), fmt.Sprintf("%s/p/%d.jpg", s.URL, n), &b)
@@ -488,7 +505,8 @@ func TestCrawlDelayIsKept(t *testing.T) {
 	s.mux.HandleFunc("/robots.txt", func(w http.ResponseWriter, _ *http.Request) {
 		io.WriteString(w, "User-agent: *\nCrawl-delay: 0.2\nDisallow: /x")
 	})
-	f := newFetcher(quick())
+	f, err := newFetcher(quick())
+	require.NoError(t, err)
 	defer f.close()
 	began := time.Now()
 	for n := range 3 {

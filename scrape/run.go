@@ -72,12 +72,16 @@ func Run(ctx context.Context, terms []Term, o Options) (Summary, error) {
 	if o.Folder == "" || len(o.Sources) == 0 {
 		return Summary{}, fmt.Errorf("scrape: folder is %q and there are %d sources, want one or more", o.Folder, len(o.Sources))
 	}
+	fetch, err := newFetcher(o.Download)
+	if err != nil {
+		return Summary{}, fmt.Errorf("scrape: %w", err)
+	}
 	store, err := openStore(o.Folder)
 	if err != nil {
 		return Summary{}, err
 	}
 	r := &run{
-		o: o, shares: how, store: store, fetch: newFetcher(o.Download), commits: make(chan commit),
+		o: o, shares: how, store: store, fetch: fetch, commits: make(chan commit),
 		turns: make([]sync.Mutex, len(o.Sources)), dead: make([]bool, len(o.Sources)), refused: map[Reason]int{},
 	}
 	err = r.all(ctx, terms)
