@@ -9,36 +9,13 @@ import (
 	"github.com/argus-go/argus/nn"
 )
 
-// tuneAfter trains the head, and then the head and the body from a block on.
-// The pictures' activations at the cut are computed once and kept.
-func (f *fit) tuneAfter(ctx context.Context, data Dataset, head nn.Layer) (fitted, error) {
-	before, after, err := nn.Cut(f.before.model.Body, f.options.FineTune.From)
-	if err != nil {
-		return fitted{}, err
-	}
-	frozen, err := nn.Freeze(before, f.prep.shape(), f.before.weights)
-	if err != nil {
-		return fitted{}, err
-	}
-	if err := f.affordable(frozen, data.Len()+max(0, f.options.Views)*data.Train().Len()); err != nil {
-		return fitted{}, err
-	}
-	r := runnerOf(frozen)
-	cut, err := f.extract(ctx, r, before, data)
-	if err != nil {
-		return fitted{}, err
-	}
-	if err := f.openCheckpoint(cut); err != nil {
-		return fitted{}, err
-	}
-	if f.options.Views < 0 {
-		f.anew = func(ctx context.Context, epoch int) (rows, error) { return f.draw(ctx, r, cut, epoch) }
-	}
-	out := fitted{head: head, val: len(cut.part(ValSplit).samples)}
+// tuneAfter trains the head, and then the head and the body from a block on. The
+// rows are the pictures' activations at the cut.
+func (f *fit) tuneAfter(ctx context.Context, p prepared, out fitted) (_ fitted, err error) {
 	if f.checkpoint.stage() == FineTuneStage {
 		out.number = f.checkpoint.head.Best
 	} else {
-		if out.best, err = f.headOn(ctx, head, after, cut, frozen.Out); err != nil {
+		if out.best, err = f.headOn(ctx, p); err != nil {
 			return fitted{}, err
 		}
 		out.number = out.best.Number
@@ -48,7 +25,7 @@ func (f *fit) tuneAfter(ctx context.Context, data Dataset, head nn.Layer) (fitte
 		}
 		f.checkpoint.headIs(out.number, len(f.history.Epochs))
 	}
-	if out.best, err = f.tune(ctx, out.best, after, head, cut, frozen.Out); err != nil {
+	if out.best, err = f.tune(ctx, out.best, p); err != nil {
 		return fitted{}, err
 	}
 	if out.best.Number > 0 {
@@ -68,21 +45,21 @@ func (f *fit) headEpochs() (n int) {
 }
 
 // affordable says whether the activations of n pictures may be kept.
-func (f *fit) affordable(frozen *nn.Plan, n int) error {
+func (f *fit) affordable(cut nn.Shape, n int) error {
 	const each = 4 // bytes of a float32
-	need, limit := int64(n)*int64(frozen.Out.Size())*each, f.options.FineTune.MaxBytes
+	need, limit := int64(n)*int64(cut.Size())*each, f.options.FineTune.MaxBytes
 	if need > limit {
 		return fmt.Errorf("fine-tuning from %q keeps %v of each of %d pictures in memory, %.1f GB: more than the %.1f GB of MaxBytes; begin at a later block",
-			f.options.FineTune.From, frozen.Out, n, float64(need)/1e9, float64(limit)/1e9)
+			f.options.FineTune.From, cut, n, float64(need)/1e9, float64(limit)/1e9)
 	}
 	return nil
 }
 
 // headOn trains the head on the features that the rest of the body, not yet
 // tuned, makes of the rows.
-func (f *fit) headOn(ctx context.Context, head, after nn.Layer, cut rows, in nn.Shape) (*train.Best, error) {
+func (f *fit) headOn(ctx context.Context, p prepared) (*train.Best, error) {
 	start := time.Now()
-	rest, err := nn.Freeze(after, in, f.before.weights)
+	rest, err := nn.Freeze(p.after, p.in, f.before.weights)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +68,7 @@ func (f *fit) headOn(ctx context.Context, head, after nn.Layer, cut rows, in nn.
 		x, err := r.features(ctx, f.c.Threads, len(cut.samples), cut.x)
 		return rows{dim: rest.Out.Size(), x: x, samples: cut.samples}, err
 	}
-	features, err := through(ctx, cut)
+	features, err := through(ctx, p.rows)
 	if err != nil {
 		return nil, err
 	}
@@ -106,38 +83,49 @@ func (f *fit) headOn(ctx context.Context, head, after nn.Layer, cut rows, in nn.
 		}
 	}
 	f.history.Seconds.Features += time.Since(start).Seconds()
-	return f.trainHead(ctx, head, rest.Out, features)
+	return f.trainHead(ctx, p.head, rest.Out, features)
 }
 
 // tune trains the part of the body after the cut with the head, that b holds the
 // weights of. What it returns is b, then number 0, where no epoch does better.
-func (f *fit) tune(ctx context.Context, b *train.Best, after, head nn.Layer, cut rows, in nn.Shape) (*train.Best, error) {
+func (f *fit) tune(ctx context.Context, b *train.Best, p prepared) (*train.Best, error) {
 	start := time.Now()
-	o := f.options.FineTune
-	j := f.job(FineTuneStage, cut)
-	j.Body, j.Head, j.In, j.TrainNorm = after, head, in, o.TrainNorm
-	j.Epochs, j.Batch, j.Rate, j.Schedule, j.CutMix = o.Epochs, o.Batch, o.LearningRate, o.Schedule, f.options.CutMix
-	j.Groups = groups(after, o)
-	own := f.before.weights
+	j, err := f.tuneJob(b, p)
+	if err != nil {
+		return nil, err
+	}
 	state := &train.State{Scale: 1}
 	if b != nil {
-		own = nn.Merge(own, b.Weights)
 		state.Best = &train.Best{Loss: b.Loss, Right: b.Right, Weights: b.Weights}
-	} else { // goes on from a checkpoint, which holds the head
-		fresh, err := f.freshHead(after, head, in)
-		if err != nil {
+	}
+	b, err = f.train(ctx, j, state)
+	f.history.Seconds.FineTune = time.Since(start).Seconds()
+	return b, err
+}
+
+// tuneJob trains the part of the body after the cut with the head. Without b the
+// head's weights are to come from a checkpoint.
+func (f *fit) tuneJob(b *train.Best, p prepared) (*train.Job, error) {
+	o := f.options.FineTune
+	j := f.job(FineTuneStage, p.rows)
+	j.Body, j.Head, j.In, j.TrainNorm = p.after, p.head, p.in, o.TrainNorm
+	j.Epochs, j.Batch, j.Rate, j.Schedule, j.CutMix = o.Epochs, o.Batch, o.LearningRate, o.Schedule, f.options.CutMix
+	j.Groups = groups(p.after, o)
+	var head nn.Weights
+	if b != nil {
+		head = b.Weights
+	} else {
+		var err error
+		if head, err = f.freshHead(p.after, p.head, p.in); err != nil {
 			return nil, err
 		}
-		own = nn.Merge(own, fresh)
 	}
-	weights, err := own.Of(j.Layer(), in)
+	weights, err := nn.Merge(f.before.weights, head).Of(j.Layer(), p.in)
 	if err != nil {
 		return nil, err
 	}
 	j.Weights = weights.Clone()
-	b, err = f.train(ctx, j, state)
-	f.history.Seconds.FineTune = time.Since(start).Seconds()
-	return b, err
+	return j, nil
 }
 
 // freshHead is weights of the head's shapes.

@@ -66,14 +66,9 @@ func (f *fit) run(ctx context.Context, data Dataset, o FitOptions) (after *snaps
 	if data, err = f.c.trainable(ctx, data, f.options.Limits); err != nil {
 		return nil, err
 	}
-	if f.before, err = f.c.load(ctx, func(done, total int64) { f.hooks.progress(WeightsStage, done, total) }); err != nil {
+	if err := f.begin(ctx); err != nil {
 		return nil, err
 	}
-	if f.prep, err = f.options.Preprocess.completed(preprocessOf(f.before.model.Input)); err != nil {
-		return nil, err
-	}
-	f.options.Preprocess = f.prep
-	f.history = &History{Options: f.options}
 	if f.logs, err = f.options.Logs.open(f.history, f.c.classes); err != nil {
 		return nil, err
 	}
@@ -96,6 +91,23 @@ func (f *fit) run(ctx context.Context, data Dataset, o FitOptions) (after *snaps
 		return nil, err
 	}
 	return after, f.checkpoint.remove()
+}
+
+// begin loads the network.
+func (f *fit) begin(ctx context.Context) (err error) {
+	if f.before, err = f.c.load(ctx, func(done, total int64) { f.hooks.progress(WeightsStage, done, total) }); err != nil {
+		return err
+	}
+	network := preprocessOf(f.before.model.Input)
+	if f.options.Preprocess == (Preprocess{}) { // as it was trained before
+		f.options.Preprocess = f.before.prep
+	}
+	if f.prep, err = f.options.Preprocess.completed(network); err != nil {
+		return err
+	}
+	f.options.Preprocess = f.prep
+	f.history = &History{Options: f.options}
+	return nil
 }
 
 // trainable returns the training and validation samples of a dataset that c can
@@ -144,7 +156,7 @@ func (f *fit) extract(ctx context.Context, r *runner, layers nn.Layer, data Data
 	for _, split := range []Split{TrainSplit, ValSplit} {
 		f.history.Counts[split] = all.part(split).counts(len(f.c.classes))
 	}
-	return all, f.enough(data)
+	return all, nil
 }
 
 // enough says whether each class has pictures to train with, and whether there

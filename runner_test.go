@@ -40,7 +40,8 @@ func tinyModel() nn.Model {
 			}},
 			nn.Block{Name: "last", Body: nn.Seq{nn.Norm{BatchNorm: nn.BatchNorm{Eps: 1e-3, NoScale: true}}, nn.GlobalPool{Kind: nn.Avg}}},
 		},
-		Top: nn.Seq{nn.Dropout{Rate: .2}, nn.Dense{Name: "logits", Units: 3}, nn.Act{Kind: nn.Softmax}},
+		Top:  nn.Seq{nn.Dropout{Rate: .2}, nn.Dense{Name: "logits", Units: 3}, nn.Act{Kind: nn.Softmax}},
+		Cuts: []string{"last", "mixed"},
 	}
 }
 

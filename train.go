@@ -2,7 +2,6 @@ package argus
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -25,42 +24,88 @@ type fitted struct {
 	val    int // validation pictures
 }
 
+// prepared is what training begins with.
+type prepared struct {
+	rows
+	in    nn.Shape // of a row
+	head  nn.Layer // up to the logits
+	after nn.Layer // the part of the body to be tuned; nil: none, rows are features
+	run   *runner  // the part before
+}
+
 // work extracts features, trains the head and tunes the body.
 func (f *fit) work(ctx context.Context, data Dataset) (fitted, error) {
-	head, err := headOf(f.before.model.Body, f.prep.shape(), f.options, len(f.c.classes))
+	p, err := f.prepare(ctx, data)
 	if err != nil {
 		return fitted{}, err
 	}
-	if f.options.FineTune.From != "" {
-		return f.tuneAfter(ctx, data, head)
+	if err := f.enough(data); err != nil {
+		return fitted{}, err
 	}
-	r := f.before.runner
-	if r.body.In != f.prep.shape() {
-		body, err := nn.Freeze(f.before.model.Body, f.prep.shape(), f.before.weights)
-		if err != nil {
-			return fitted{}, err
+	if err := f.openCheckpoint(p.rows); err != nil {
+		return fitted{}, err
+	}
+	return f.learn(ctx, p)
+}
+
+// prepare takes the pictures through the part of the body that stays as it is.
+func (f *fit) prepare(ctx context.Context, data Dataset) (p prepared, err error) {
+	if p.head, err = headOf(f.before.model.Body, f.prep.shape(), f.options, len(f.c.classes)); err != nil {
+		return p, err
+	}
+	before := f.before.model.Body
+	if from := f.options.FineTune.From; from != "" {
+		if before, p.after, err = nn.Cut(before, from); err != nil {
+			return p, err
 		}
-		r = runnerOf(body)
 	}
-	all, err := f.extract(ctx, r, f.before.model.Body, data)
-	if err != nil {
-		return fitted{}, err
+	p.run = f.before.runner
+	if p.after != nil || p.run.body.In != f.prep.shape() {
+		plan, err := nn.Freeze(before, f.prep.shape(), f.before.weights)
+		if err != nil {
+			return p, err
+		}
+		p.run = runnerOf(plan)
 	}
-	if err := f.openCheckpoint(all); err != nil {
-		return fitted{}, err
+	p.in = p.run.body.Out
+	if p.after != nil {
+		if err := f.affordable(p.in, data.Len()+max(0, f.options.Views)*data.Train().Len()); err != nil {
+			return p, err
+		}
 	}
+	p.rows, err = f.extract(ctx, p.run, before, data)
+	return p, err
+}
+
+// learn trains on what is prepared.
+func (f *fit) learn(ctx context.Context, p prepared) (out fitted, err error) {
 	if f.options.Views < 0 {
-		f.anew = func(ctx context.Context, epoch int) (rows, error) { return f.draw(ctx, r, all, epoch) }
+		f.anew = func(ctx context.Context, epoch int) (rows, error) { return f.draw(ctx, p.run, p.rows, epoch) }
 	}
-	b, err := f.trainHead(ctx, head, r.body.Out, all)
-	if err != nil {
-		return fitted{}, err
+	out = fitted{head: p.head, val: len(p.part(ValSplit).samples)}
+	if p.after != nil {
+		return f.tuneAfter(ctx, p, out)
 	}
-	return fitted{head, r.body, b, b.Number, len(all.part(ValSplit).samples)}, nil
+	out.body = p.run.body
+	if out.best, err = f.trainHead(ctx, p.head, p.in, p.rows); err == nil {
+		out.number = out.best.Number
+	}
+	return out, err
 }
 
 // trainHead trains a fresh head on features.
 func (f *fit) trainHead(ctx context.Context, head nn.Layer, in nn.Shape, features rows) (*train.Best, error) {
+	start := time.Now()
+	j, err := f.headJob(head, in, features)
+	if err != nil {
+		return nil, err
+	}
+	b, err := f.train(ctx, j, nil)
+	f.history.Seconds.Train = time.Since(start).Seconds()
+	return b, err
+}
+
+func (f *fit) headJob(head nn.Layer, in nn.Shape, features rows) (*train.Job, error) {
 	weights, err := nn.Init(head, in, f.options.Seed)
 	if err != nil {
 		return nil, err
@@ -72,12 +117,9 @@ func (f *fit) trainHead(ctx context.Context, head nn.Layer, in nn.Shape, feature
 			clear(w.Data)
 		}
 	}
-	start := time.Now()
 	j := f.job(TrainStage, features)
 	j.Head, j.In, j.Weights = head, in, weights
-	b, err := f.train(ctx, j, nil)
-	f.history.Seconds.Train = time.Since(start).Seconds()
-	return b, err
+	return j, nil
 }
 
 // job is what the training of head and body have in common.
@@ -129,17 +171,22 @@ const defaultBatch = 16
 // train runs a job, from the checkpoint where there is one of its stage, else
 // from start.
 func (f *fit) train(ctx context.Context, j *train.Job, start *train.State) (*train.Best, error) {
-	available, known := memory.Available()
-	if !known {
-		available = math.MaxInt64
-	}
-	if err := j.FitBatch(defaultBatch, available); err != nil {
+	if err := f.fitBatch(j); err != nil {
 		return nil, err
 	}
 	if s := f.checkpoint.take(); s != nil {
 		start = s
 	}
 	return j.Run(ctx, start)
+}
+
+// fitBatch sees that a batch fits the machine's memory.
+func (f *fit) fitBatch(j *train.Job) error {
+	available, known := memory.Available()
+	if !known {
+		available = math.MaxInt64
+	}
+	return j.FitBatch(defaultBatch, available)
 }
 
 // Len, Label and Read make rows what is trained on.
@@ -177,16 +224,6 @@ func (d *drawnRows) Read(ctx context.Context, epoch int, rows []int, dst []float
 		d.rows, d.epoch = drawn, epoch
 	}
 	return d.rows.Read(ctx, epoch, rows, dst)
-}
-
-// hasClass says whether each class has rows.
-func (r rows) hasClass(classes []string, what string) error {
-	for label, n := range r.counts(len(classes)) {
-		if n == 0 {
-			return fmt.Errorf("class %q has no picture in %s", classes[label], what)
-		}
-	}
-	return nil
 }
 
 func argmax(x []float32) int {
