@@ -80,11 +80,11 @@ func as[T interface {
 	return out
 }
 
-func animatedGIF(t testing.TB) []byte {
+func animatedGIF(t testing.TB, w, h int) []byte {
 	g := &gif.GIF{}
 	for i := range 3 {
-		m := image.NewPaletted(image.Rect(0, 0, 120, 100), []color.Color{color.Black, color.White, color.RGBA{200, 30, 30, 255}, color.RGBA{20, 30, 200, 255}})
-		g.Image, g.Delay = append(g.Image, as(scene(uint64(90+i), 120, 100), m)), append(g.Delay, 5)
+		m := image.NewPaletted(image.Rect(0, 0, w, h), []color.Color{color.Black, color.White, color.RGBA{200, 30, 30, 255}, color.RGBA{20, 30, 200, 255}})
+		g.Image, g.Delay = append(g.Image, as(scene(uint64(90+i), w, h), m)), append(g.Delay, 5)
 	}
 	var b bytes.Buffer
 	require.NoError(t, gif.EncodeAll(&b, g))
@@ -152,7 +152,7 @@ func faulty(t testing.TB) map[Kind]map[string][]byte {
 		},
 		Alpha:     {"alpha.png": asPNG(t, half), "alpha.webp": golden(t, "alpha.webp"), "lossy.webp": golden(t, "alpha-lossy.webp")},
 		Deep:      {"deep.png": asPNG(t, as(scene(11, 200, 150), image.NewRGBA64(rgb.Rect)))},
-		Animated:  {"three.gif": animatedGIF(t), "two.png": animatedPNG(t), "pages.tiff": golden(t, "pages.tif")},
+		Animated:  {"three.gif": animatedGIF(t, 120, 100), "two.png": animatedPNG(t), "pages.tiff": golden(t, "pages.tif")},
 		TooSmall:  {"small.jpg": asJPEG(t, scene(12, 60, 90))},
 		OddAspect: {"strip.jpg": asJPEG(t, scene(13, 900, 100))},
 		Blank:     {"blank.jpg": asJPEG(t, even)},
@@ -368,4 +368,28 @@ func TestABorderIsTrimmed(t *testing.T) {
 	}
 	require.Equal(t, box{7, 3, 95, 70}, p.trimmed())
 	require.Equal(t, box{0, 0, 64, 64}, newPlane(64, 64).trimmed(), "one that is all border has none")
+}
+
+func grey(w, h int) *image.Gray { return image.NewGray(image.Rect(0, 0, w, h)) }
+
+func FuzzInspect(f *testing.F) {
+	for _, files := range faulty(f) {
+		for name, data := range files {
+			f.Add(name, data[:min(len(data), 4096)])
+		}
+	}
+	limits := Limits{Pixels: 1 << 20}
+	f.Fuzz(func(t *testing.T, name string, data []byte) {
+		if !fs.ValidPath(name) || name == "." {
+			return
+		}
+		c := checker{Options: Options{Limits: limits}.completed(), fsys: fstest.MapFS{name: {Data: data}}}
+		s := c.inspect(file{path: name})
+		for _, fault := range s.faults {
+			require.Contains(t, kinds, fault.Kind)
+		}
+		if i := formatOf(data); i >= 0 {
+			formats[i].read(data)
+		}
+	})
 }

@@ -10,15 +10,17 @@ import (
 	"strings"
 )
 
-// formats are the kinds of files that are told apart by their first bytes ('?'
-// stands for any), their extensions, the first of which is the usual one, and
-// what their header tells of the pixels.
-var formats = []struct {
+type format struct {
 	name  string
 	magic string
 	exts  []string
 	read  func(data []byte) header
-}{
+}
+
+// formats are the kinds of files that are told apart by their first bytes ('?'
+// stands for any), their extensions, the first of which is the usual one, and
+// what their header tells of the pixels.
+var formats = []format{
 	{"jpeg", "\xff\xd8", []string{".jpg", ".jpeg", ".jpe", ".jfif"}, jpegHeader},
 	{"png", "\x89PNG\r\n\x1a\n", []string{".png"}, pngHeader},
 	{"gif", "GIF8?a", []string{".gif"}, gifHeader},
