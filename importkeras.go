@@ -39,13 +39,13 @@ const (
 
 var scalings = []struct {
 	name      string
-	mean, std [3]float32
+	mean, std [3]float32 // of red, green and blue
 	bgr       bool
 }{
 	ScaleUnit:      {name: "ScaleUnit", std: [3]float32{255, 255, 255}},
 	ScaleSymmetric: {name: "ScaleSymmetric", mean: [3]float32{127.5, 127.5, 127.5}, std: [3]float32{127.5, 127.5, 127.5}},
 	ScaleTorch:     {name: "ScaleTorch", mean: [3]float32{0.485 * 255, 0.456 * 255, 0.406 * 255}, std: [3]float32{0.229 * 255, 0.224 * 255, 0.225 * 255}},
-	ScaleCaffe:     {name: "ScaleCaffe", mean: [3]float32{103.939, 116.779, 123.68}, std: [3]float32{1, 1, 1}, bgr: true},
+	ScaleCaffe:     {name: "ScaleCaffe", mean: [3]float32{123.68, 116.779, 103.939}, std: [3]float32{1, 1, 1}, bgr: true},
 	ScaleRaw:       {name: "ScaleRaw", std: [3]float32{1, 1, 1}},
 }
 
@@ -121,13 +121,23 @@ func importKeras(path string, labels []string, prep Preprocess) (*Classifier, er
 	if prep, err = prep.completed(Preprocess{Size: model.Input.Size}); err != nil {
 		return nil, err
 	}
-	model.Input = nn.Input{Size: prep.Size, Mean: prep.Mean, Std: prep.Std, BGR: prep.BGR}
+	model.Input = inputOf(prep)
 	digest := sha256.New()
 	if _, err := io.Copy(digest, io.NewSectionReader(f, 0, info.Size())); err != nil {
 		return nil, err
 	}
 	origin := nn.Origin{Source: "Keras model " + filepath.Base(path), Digest: "sha256:" + hex.EncodeToString(digest.Sum(nil))}
 	return assemble(model, weights, labels, prep, Info{Origin: origin})
+}
+
+// inputOf is the network's input for a preprocessing: preprocessOf turned round.
+func inputOf(p Preprocess) nn.Input {
+	in := nn.Input{Size: p.Size, Mean: p.Mean, Std: p.Std, BGR: p.BGR}
+	if p.BGR {
+		in.Mean[0], in.Mean[2] = p.Mean[2], p.Mean[0]
+		in.Std[0], in.Std[2] = p.Std[2], p.Std[0]
+	}
+	return in
 }
 
 // errNoScaling lists what one may choose.

@@ -16,6 +16,7 @@ import (
 	"github.com/argus-go/argus/efficientnet"
 	"github.com/argus-go/argus/inception"
 	"github.com/argus-go/argus/internal/npz"
+	"github.com/argus-go/argus/internal/shared"
 	"github.com/argus-go/argus/nn"
 	"github.com/argus-go/argus/resnet"
 	"github.com/argus-go/argus/xception"
@@ -142,6 +143,62 @@ func TestModelsOfKeras1To3PredictAsTheyDidThere(t *testing.T) {
 			require.NoError(t, err)
 			k.equals(t, again)
 		})
+	}
+}
+
+func TestScalingsAreThoseOfKeras(t *testing.T) {
+	for s, want := range map[Scaling][]float32{
+		ScaleUnit:      {10. / 255, 20. / 255, 200. / 255},
+		ScaleSymmetric: {10/127.5 - 1, 20/127.5 - 1, 200/127.5 - 1},
+		ScaleTorch:     {(10./255 - .485) / .229, (20./255 - .456) / .224, (200./255 - .406) / .225},
+		ScaleCaffe:     {200 - 103.939, 20 - 116.779, 10 - 123.68},
+		ScaleRaw:       {10, 20, 200},
+	} {
+		p := s.Preprocess()
+		got := make([]float32, 3)
+		p.floats(got, []uint8{10, 20, 200})
+		require.InDeltaSlice(t, want, got, 1e-5, s.String())
+		p.Size = 9
+		require.Equal(t, p, preprocessOf(inputOf(p)), s.String())
+	}
+	require.Zero(t, Scaling(0).Preprocess())
+	require.Zero(t, Scaling(77).Preprocess())
+	require.Equal(t, "Scaling(77)", Scaling(77).String())
+}
+
+func TestTheScalingOfAnImportMustBeChosen(t *testing.T) {
+	path := unpacked(t)[0]
+	_, err := ImportKeras(path, []string{"a", "b", "c"}, Preprocess{})
+	for _, s := range []string{"the file does not say how the network was fed", "ScaleUnit", "ScaleSymmetric", "ScaleTorch", "ScaleCaffe", "ScaleRaw"} {
+		require.ErrorContains(t, err, s)
+	}
+	_, err = ImportKeras(path, []string{"a", "b"}, ScaleUnit.Preprocess())
+	require.ErrorContains(t, err, "the network tells 3 classes apart, the file names 2")
+	_, err = ImportKeras(path, []string{"a", "b", "c"}, Preprocess{Size: -1, Std: [3]float32{1, 1, 1}})
+	require.ErrorContains(t, err, "size is -1")
+	_, err = ImportKeras(filepath.Join(t.TempDir(), "none.h5"), []string{"a", "b", "c"}, ScaleUnit.Preprocess())
+	require.ErrorIs(t, err, os.ErrNotExist)
+	_, err = ImportKeras(shared.Path(t, "weights/efficientnetlite0.h5"), []string{"a", "b"}, ScaleUnit.Preprocess())
+	require.ErrorContains(t, err, "the file holds weights but no model")
+}
+
+func TestAnImportedModelIsFittedFurther(t *testing.T) {
+	for _, path := range unpacked(t) {
+		if filepath.Base(path) != "nested-keras2.h5" {
+			continue
+		}
+		data := rgb(t)
+		c, err := ImportKeras(path, data.Classes(), ScaleUnit.Preprocess())
+		require.NoError(t, err)
+		blocks, err := nn.Blocks(c.now.Load().model.Body, nn.Shape{H: 20, W: 20, C: 3})
+		require.NoError(t, err)
+		require.Equal(t, []string{"stem", "mixed0", "block2b", "add_2", "block35_1"}, blocks)
+		before := accuracy(t, c, data.Test()).Accuracy.Value
+		h, err := c.Fit(context.Background(), data, FitOptions{Epochs: 40, LearningRate: 0.02, Batch: 8, FineTune: FineTune{From: "mixed0", Epochs: 15, LearningRate: 0.005}})
+		require.NoError(t, err)
+		require.Positive(t, h.Best)
+		after := accuracy(t, c, data.Test()).Accuracy.Value
+		require.Greater(t, after, max(before, 0.9))
 	}
 }
 

@@ -264,3 +264,43 @@ func FuzzConfig(f *testing.F) {
 		_ = importBytes(pack(t, zip.Store, archiveConfig, config, archiveWeights, string(w)))
 	})
 }
+
+// The same network saved in three ways: weights by order, by class and number,
+// and by the config.
+func TestWeightsAloneAndWholeModelsGiveTheSame(t *testing.T) {
+	for _, by := range []string{"keras3", "tfkeras"} {
+		b := model(t, "flat-"+by+".keras")
+		m, want, err := ImportModel(bytes.NewReader(b), int64(len(b)), 0)
+		require.NoError(t, err)
+		for _, kind := range []string{".weights.h5", ".h5", ".keras"} {
+			b := model(t, "flat-"+by+kind)
+			got, err := Load(bytes.NewReader(b), int64(len(b)), m)
+			require.NoError(t, err, by+kind)
+			require.Equal(t, want, got, by+kind)
+		}
+	}
+}
+
+func TestATruncatedFileIsRefused(t *testing.T) {
+	m := nn.Model{Name: "m", Input: nn.Input{Size: 20}, Body: nn.GlobalPool{Kind: nn.Avg}}
+	for _, name := range []string{"flat-keras3.weights.h5", "flat-keras2.h5", "flat-tfkeras.keras"} {
+		b := model(t, name)
+		for _, n := range []int{len(b) - 1, len(b) / 2, 100, 0} {
+			_, err := Load(bytes.NewReader(b[:n]), int64(n), m)
+			require.Error(t, err)
+			require.NotErrorIs(t, err, nn.ErrWeights, "%s of %d bytes", name, n)
+		}
+	}
+}
+
+func TestWeightsOfAnotherNetworkAreAllListed(t *testing.T) {
+	b := model(t, "sequential-keras3.keras")
+	m := nn.Model{Name: "m", Input: nn.Input{Size: 12}, Body: nn.Seq{
+		nn.Conv{Filters: 4, Kernel: [2]int{5, 5}, Bias: true}, nn.GlobalPool{Kind: nn.Avg}, nn.Dense{Name: "d", Units: 9}}}
+	_, err := Load(bytes.NewReader(b), int64(len(b)), m)
+	require.ErrorIs(t, err, nn.ErrWeights)
+	require.ErrorContains(t, err, "conv2d/0: shape [3 3 3 4], conv1/kernel wants [5 5 3 4]")
+	require.ErrorContains(t, err, "dense/0: shape [144 5], d/kernel wants [4 9]")
+	require.ErrorContains(t, err, "dense/1: shape [5], d/bias wants [9]")
+	require.ErrorContains(t, err, "dense_1: the network has no such layer")
+}
