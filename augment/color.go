@@ -2,6 +2,9 @@ package augment
 
 import (
 	"cmp"
+	"encoding/binary"
+
+	"github.com/argus-go/argus/internal/kernel/pixel"
 )
 
 // A table says what becomes of each level of red, green and blue.
@@ -9,6 +12,10 @@ type table [3][256]uint8
 
 // apply writes what becomes of src; dst may be src.
 func (t *table) apply(dst, src []uint8) {
+	if t[0] == t[1] && t[0] == t[2] {
+		pixel.Table(dst, src, &t[0])
+		return
+	}
 	for len(src) >= 3 && len(dst) >= 3 {
 		dst[0], dst[1], dst[2] = t[0][src[0]], t[1][src[1]], t[2][src[2]]
 		src, dst = src[3:], dst[3:]
@@ -16,18 +23,26 @@ func (t *table) apply(dst, src []uint8) {
 }
 
 // levels makes f be done to every level, after what waits already.
-func (w *work) levels(f func(channel, v int) uint8) {
-	var t table
-	for c := range t {
-		for v := range t[c] {
-			before := v
-			if w.table != nil {
-				before = int(w.table[c][v])
+func (w *work) levels(f func(v int) uint8) {
+	var t [256]uint8
+	for v := range t {
+		t[v] = f(v)
+	}
+	w.then(&table{t, t, t})
+}
+
+// then makes t be done after what waits already.
+func (w *work) then(t *table) {
+	if w.table != nil {
+		for c := range t {
+			before := w.table[c]
+			after := t[c]
+			for v := range before {
+				t[c][v] = after[before[v]]
 			}
-			t[c][v] = f(c, before)
 		}
 	}
-	w.table = &t
+	w.table = t
 }
 
 // Amounts of light and colour are in units of 2⁻¹⁶.
@@ -44,8 +59,34 @@ const (
 	greyB = 7471
 )
 
-func grey(r, g, b uint8) int32 {
-	return (greyR*int32(r) + greyG*int32(g) + greyB*int32(b) + halfUnit) >> 16
+// sums are those of red, green and blue, eight bytes at a time: even and odd ones
+// in four lanes of 16 bits each, which 128 of them do not fill.
+func sums(pix []uint8) (r, g, b int64) {
+	const lanes, block = 0x00ff00ff00ff00ff, 24 * 128
+	var total [3]int64
+	for len(pix) >= 24 {
+		part := pix[:min(block, len(pix)/24*24)]
+		pix = pix[len(part):]
+		var acc [6]uint64
+		for ; len(part) >= 24; part = part[24:] {
+			x, y, z := binary.LittleEndian.Uint64(part), binary.LittleEndian.Uint64(part[8:]), binary.LittleEndian.Uint64(part[16:])
+			acc[0] += x & lanes
+			acc[1] += x >> 8 & lanes
+			acc[2] += y & lanes
+			acc[3] += y >> 8 & lanes
+			acc[4] += z & lanes
+			acc[5] += z >> 8 & lanes
+		}
+		for i, a := range acc {
+			for lane := range 4 {
+				total[(8*(i/2)+2*lane+i%2)%3] += int64(a >> (16 * lane) & 0xffff)
+			}
+		}
+	}
+	for i, v := range pix {
+		total[i%3] += int64(v)
+	}
+	return total[0], total[1], total[2]
 }
 
 // blend is v as far from base as factor says, in units of 2⁻¹⁶.
@@ -74,7 +115,7 @@ func (o Brightness) apply(w *work) { w.brightness(w.factor(by(o.By, .2))) }
 
 func (w *work) brightness(factor float64) {
 	f := units(factor)
-	w.levels(func(_, v int) uint8 { return blend(0, int32(v), f) })
+	w.levels(func(v int) uint8 { return blend(0, int32(v), f) })
 }
 
 // Contrast takes levels 1−By to 1+By times as far from the picture's mean grey;
@@ -89,13 +130,10 @@ func (o Contrast) apply(w *work) { w.contrast(w.factor(by(o.By, .2))) }
 
 func (w *work) contrast(factor float64) {
 	p := w.settled()
-	var r, g, b int64
-	for pix := p.Pix; len(pix) >= 3; pix = pix[3:] {
-		r, g, b = r+int64(pix[0]), g+int64(pix[1]), b+int64(pix[2])
-	}
+	r, g, b := sums(p.Pix)
 	n := int64(p.W * p.H)
 	mean, f := int32(((greyR*r+greyG*g+greyB*b)/n+halfUnit)>>16), units(factor)
-	w.levels(func(_, v int) uint8 { return blend(mean, int32(v), f) })
+	w.levels(func(v int) uint8 { return blend(mean, int32(v), f) })
 }
 
 // Gamma raises levels, from 0 to 1, to a power between 1/Most and Most; default
@@ -109,7 +147,7 @@ func (o Gamma) check() error { return within(bound{"most", cmp.Or(o.Most, 1.5), 
 
 func (o Gamma) apply(w *work) {
 	g := w.ratio(cmp.Or(o.Most, 1.5))
-	w.levels(func(_, v int) uint8 { return uint8(round(mul(255, pow(float64(v)/255, g)))) })
+	w.levels(func(v int) uint8 { return uint8(round(mul(255, pow(float64(v)/255, g)))) })
 }
 
 // Saturation takes colours 1−By to 1+By times as far from grey; default .2.
@@ -122,17 +160,20 @@ func (o Saturation) check() error  { return checkBy(o.By) }
 func (o Saturation) apply(w *work) { w.saturation(w.factor(by(o.By, .2))) }
 
 func (w *work) saturation(factor float64) {
+	f := units(factor)
+	part := func(k int32) int32 { return int32((int64(unit-f)*int64(k) + halfUnit) >> 16) }
+	r, g, b := part(greyR), part(greyG), part(greyB)
+	w.matrix([9]int32{f + r, g, b, r, f + g, b, r, g, f + b})
+}
+
+// matrix makes colours k times what they are, in units of 2⁻¹⁶; greys stay.
+func (w *work) matrix(k [9]int32) {
+	for c := range 3 {
+		k[4*c] += unit - k[3*c] - k[3*c+1] - k[3*c+2]
+	}
 	src := w.settled()
 	dst := w.fresh()
-	f := units(factor)
-	in, out := src.Pix, dst.Pix
-	for len(in) >= 3 && len(out) >= 3 {
-		base := grey(in[0], in[1], in[2])
-		for c := range 3 {
-			out[c] = blend(base, int32(in[c]), f)
-		}
-		in, out = in[3:], out[3:]
-	}
+	pixel.Matrix(dst.Pix, src.Pix, &k)
 	w.replace(dst)
 }
 
@@ -164,20 +205,7 @@ func (o Hue) apply(w *work) {
 	for i, v := range m {
 		k[i] = units(v)
 	}
-	for c := range 3 { // greys stay what they are
-		k[4*c] += unit - k[3*c] - k[3*c+1] - k[3*c+2]
-	}
-	src := w.settled()
-	dst := w.fresh()
-	in, out := src.Pix, dst.Pix
-	for len(in) >= 3 && len(out) >= 3 {
-		x, y, z := int32(in[0]), int32(in[1]), int32(in[2])
-		out[0] = clip((k[0]*x + k[1]*y + k[2]*z + halfUnit) >> 16)
-		out[1] = clip((k[3]*x + k[4]*y + k[5]*z + halfUnit) >> 16)
-		out[2] = clip((k[6]*x + k[7]*y + k[8]*z + halfUnit) >> 16)
-		in, out = in[3:], out[3:]
-	}
-	w.replace(dst)
+	w.matrix(k)
 }
 
 // Posterize keeps the highest Bits bits of each level, 1 to 8; default 4.
@@ -190,7 +218,7 @@ func (o Posterize) check() error { return within(bound{"bits", float64(cmp.Or(o.
 
 func (o Posterize) apply(w *work) {
 	mask := uint8(0xff << (8 - cmp.Or(o.Bits, 4)))
-	w.levels(func(_, v int) uint8 { return uint8(v) & mask })
+	w.levels(func(v int) uint8 { return uint8(v) & mask })
 }
 
 // Solarize turns levels from Above on, 128 by default, into their negatives.
@@ -203,7 +231,7 @@ func (o Solarize) check() error  { return within(bound{"above", float64(o.Above)
 func (o Solarize) apply(w *work) { w.solarize(cmp.Or(o.Above, 128)) }
 
 func (w *work) solarize(above int) {
-	w.levels(func(_, v int) uint8 {
+	w.levels(func(v int) uint8 {
 		if v >= above {
 			v = 255 - v
 		}
@@ -239,13 +267,17 @@ func (AutoContrast) apply(w *work) {
 		for hi[c] = 255; hi[c] > 0 && h[c][hi[c]] == 0; hi[c]-- {
 		}
 	}
-	w.levels(func(c, v int) uint8 {
-		if hi[c] <= lo[c] {
-			return uint8(v)
+	var t table
+	for c := range t {
+		n := max(1, hi[c]-lo[c])
+		for v := range t[c] {
+			t[c][v] = clip(int32((2*255*(v-lo[c]) + n) / (2 * n)))
+			if hi[c] <= lo[c] {
+				t[c][v] = uint8(v)
+			}
 		}
-		n := hi[c] - lo[c]
-		return clip(int32((2*255*(v-lo[c]) + n) / (2 * n)))
-	})
+	}
+	w.then(&t)
 }
 
 // Equalize spreads the levels of each channel so that all are about as frequent,
@@ -262,7 +294,7 @@ func (Equalize) apply(w *work) {
 	for c := range h {
 		t[c] = equalized(&h[c])
 	}
-	w.levels(func(c, v int) uint8 { return t[c][v] })
+	w.then(&t)
 }
 
 func equalized(count *[256]int) (t [256]uint8) {

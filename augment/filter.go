@@ -3,6 +3,8 @@ package augment
 import (
 	"cmp"
 	"math"
+
+	"github.com/argus-go/argus/internal/kernel/pixel"
 )
 
 // Blur is Gaussian, of a standard deviation of Min to Max pixels; default .5 to 1.5.
@@ -30,18 +32,20 @@ func (o Blur) apply(w *work) {
 	if len(k) == 1 {
 		return
 	}
-	p := w.pixels()
-	blurAcross(p, k)
-	blurDown(p, k)
+	src := w.settled()
+	mid, out := blank(src.W, src.H), blank(src.W, src.H)
+	blurAcross(mid, src, k)
+	blurDown(out, mid, k)
+	w.replace(out)
 }
 
-const blurBits = 15
+const blurBits = 14
 
-// gaussian returns weights of sum 2¹⁵ for the middle and each distance from it,
-// up to three standard deviations.
-func gaussian(sigma float64) []int32 {
-	n := int(math.Ceil(mul(3, sigma)))
-	raw := make([]float64, n+1)
+// gaussian returns weights of sum 2¹⁴ for each distance from −r to r, three
+// standard deviations.
+func gaussian(sigma float64) []int16 {
+	r := int(math.Ceil(mul(3, sigma)))
+	raw := make([]float64, r+1)
 	sum := 0.0
 	for i := range raw {
 		raw[i] = 1
@@ -52,13 +56,14 @@ func gaussian(sigma float64) []int32 {
 		}
 		sum += raw[i]
 	}
-	k := make([]int32, n+1)
-	rest := int32(1 << blurBits)
-	for i := n; i > 0; i-- {
-		k[i] = int32(round(mul(raw[i]/sum, 1<<blurBits)))
-		rest -= 2 * k[i]
+	k := make([]int16, 2*r+1)
+	rest := int16(1 << blurBits)
+	for i := 1; i <= r; i++ {
+		v := int16(round(mul(raw[i]/sum, 1<<blurBits)))
+		k[r-i], k[r+i] = v, v
+		rest -= 2 * v
 	}
-	k[0] = rest
+	k[r] = rest
 	return k
 }
 
@@ -74,49 +79,32 @@ func mirrored(i, n int) int {
 	return min(i, 2*(n-1)-i)
 }
 
-func blurAcross(p *RGB, k []int32) {
-	r := len(k) - 1
-	line := make([]uint8, 3*(p.W+2*r))
-	for y := range p.H {
-		row := p.Pix[3*y*p.W:][:3*p.W]
+func blurAcross(dst, src *RGB, k []int16) {
+	r, n := len(k)/2, 3*src.W
+	line := make([]uint8, n+6*r)
+	rows := make([][]uint8, len(k))
+	for i := range rows {
+		rows[i] = line[3*i:]
+	}
+	for y := range src.H {
+		row := src.Pix[y*n:][:n]
 		copy(line[3*r:], row)
 		for i := range r {
-			copy(line[3*i:3*i+3], row[3*mirrored(i-r, p.W):])
-			copy(line[3*(r+p.W+i):][:3], row[3*mirrored(p.W+i, p.W):])
+			copy(line[3*i:3*i+3], row[3*mirrored(i-r, src.W):])
+			copy(line[3*(r+src.W+i):][:3], row[3*mirrored(src.W+i, src.W):])
 		}
-		for i := range row {
-			at := i + 3*r
-			sum := k[0]*int32(line[at]) + 1<<(blurBits-1)
-			for d := 1; d <= r; d++ {
-				sum += k[d] * (int32(line[at-3*d]) + int32(line[at+3*d]))
-			}
-			row[i] = uint8(sum >> blurBits)
-		}
+		pixel.Blend(dst.Pix[y*n:][:n], rows, k)
 	}
 }
 
-// blurDown adds whole rows; those above that are written already are kept.
-func blurDown(p *RGB, k []int32) {
-	r, n := len(k)-1, 3*p.W
-	src := append([]uint8(nil), p.Pix...)
-	row := func(y int) []uint8 { return src[mirrored(y, p.H)*n:][:n] }
-	sums := make([]int32, n)
-	for y := range p.H {
-		for i, v := range row(y) {
-			sums[i] = k[0]*int32(v) + 1<<(blurBits-1)
+func blurDown(dst, src *RGB, k []int16) {
+	r, n := len(k)/2, 3*src.W
+	rows := make([][]uint8, len(k))
+	for y := range src.H {
+		for i := range rows {
+			rows[i] = src.Pix[mirrored(y+i-r, src.H)*n:][:n]
 		}
-		for d := 1; d <= r; d++ {
-			above, below := row(y-d), row(y+d)
-			below = below[:len(above)]
-			s, f := sums[:len(above)], k[d]
-			for i := range above {
-				s[i] += f * (int32(above[i]) + int32(below[i]))
-			}
-		}
-		out := p.Pix[y*n:][:n]
-		for i, v := range sums {
-			out[i] = uint8(v >> blurBits)
-		}
+		pixel.Blend(dst.Pix[y*n:][:n], rows, k)
 	}
 }
 

@@ -1,6 +1,10 @@
 package augment
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/argus-go/argus/internal/kernel/pixel"
+)
 
 // A sampler reads a picture at coordinates of 8 bits after the point.
 type sampler struct {
@@ -60,24 +64,22 @@ func (s *sampler) nearest(dst []uint8, xs, ys []int32) {
 	}
 }
 
+// bilinear hands on what lies inside in one piece. Inside leaves a pixel over, as
+// pixel.Bilinear reads eight bytes for six.
 func (s *sampler) bilinear(dst []uint8, xs, ys []int32) {
-	stride := 3 * s.W
+	right, bottom := uint32(max(0, s.W-2)*one), uint32(max(0, s.H-1)*one)
 	ys = ys[:len(xs)]
-	for i := range xs {
-		x, y := int(xs[i]>>fraction), int(ys[i]>>fraction)
-		u, v := uint32(xs[i]&(one-1)), uint32(ys[i]&(one-1))
-		d := dst[3*i : 3*i+3 : 3*i+3]
-		if uint(x) >= uint(s.W-1) || uint(y) >= uint(s.H-1) {
-			s.bilinearEdge(d, x, y, u, v)
+	for i := 0; i < len(xs); {
+		at := i
+		for i < len(xs) && uint32(xs[i]) < right && uint32(ys[i]) < bottom {
+			i++
+		}
+		if i > at {
+			pixel.Bilinear(dst[3*at:3*i], s.Pix, 3*s.W, xs[at:i], ys[at:i])
 			continue
 		}
-		at := y*stride + 3*x
-		a, b := s.Pix[at:at+6:at+6], s.Pix[at+stride:at+stride+6:at+stride+6]
-		uv := u * v
-		w00, w01, w10, w11 := one*one-one*(u+v)+uv, one*u-uv, one*v-uv, uv
-		d[0] = uint8((w00*uint32(a[0]) + w01*uint32(a[3]) + w10*uint32(b[0]) + w11*uint32(b[3]) + one*one/2) >> (2 * fraction))
-		d[1] = uint8((w00*uint32(a[1]) + w01*uint32(a[4]) + w10*uint32(b[1]) + w11*uint32(b[4]) + one*one/2) >> (2 * fraction))
-		d[2] = uint8((w00*uint32(a[2]) + w01*uint32(a[5]) + w10*uint32(b[2]) + w11*uint32(b[5]) + one*one/2) >> (2 * fraction))
+		s.bilinearEdge(dst[3*i:3*i+3], int(xs[i]>>fraction), int(ys[i]>>fraction), uint32(xs[i]&(one-1)), uint32(ys[i]&(one-1)))
+		i++
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/argus-go/argus/internal/kernel/pixel"
 	"github.com/argus-go/argus/internal/kernel/resize"
 )
 
@@ -59,6 +60,10 @@ func (c *chain) warp(p *RGB, a Augmentor) *RGB {
 	src := c.reduced(p, a.Filter)
 	s := newSampler(src, a)
 	out := blank(c.w, c.h)
+	if len(c.stages) == 1 && c.stages[0].mesh == nil && m.affine() {
+		c.slide(out, p, &s, m)
+		return out
+	}
 	xs, ys := make([]float64, c.w), make([]float64, c.w)
 	qx, qy := make([]int32, c.w), make([]int32, c.w)
 	toX, toY := float64(src.W)/float64(p.W), float64(src.H)/float64(p.H)
@@ -69,6 +74,34 @@ func (c *chain) warp(p *RGB, a Augmentor) *RGB {
 		s.row(out.Pix[3*y*c.w:][:3*c.w], qx, qy)
 	}
 	return out
+}
+
+func (m matrix) affine() bool { return m[6] == 0 && m[7] == 0 && m[8] == 1 }
+
+// slide is warp by an affine matrix: along a row, coordinates grow by the same
+// steps, in units of 2⁻³².
+func (c *chain) slide(out, p *RGB, s *sampler, m matrix) {
+	const bits = 32
+	toX, toY := float64(s.W)/float64(p.W), float64(s.H)/float64(p.H)
+	left, top := float64(c.w-1)/2, float64(c.h-1)/2
+	unit := func(v float64) int64 {
+		const far = 1 << 48 // 2¹⁶ pixels; as many steps stay within int64
+		return int64(math.Floor(min(max(mul(v, 1<<bits), -far), far) + .5))
+	}
+	dx, dy := unit(mul(m[0], toX)), unit(mul(m[3], toY))
+	qx, qy := make([]int32, c.w), make([]int32, c.w)
+	const half, limit = 1 << (bits - fraction - 1), 1 << (21 + bits)
+	for y := range c.h {
+		v := float64(y) - top
+		x := unit(mul(mul(m[1], v)+m[2]-mul(m[0], left), toX)+float64(s.W-1)/2) + half
+		y0 := unit(mul(mul(m[4], v)+m[5]-mul(m[3], left), toY)+float64(s.H-1)/2) + half
+		for i := range qx {
+			qx[i] = int32(min(max(x, -limit), limit) >> (bits - fraction))
+			qy[i] = int32(min(max(y0, -limit), limit) >> (bits - fraction))
+			x, y0 = x+dx, y0+dy
+		}
+		s.row(out.Pix[3*y*c.w:][:3*c.w], qx, qy)
+	}
 }
 
 // row is where the pixels of row y come from, from the picture's middle.
@@ -91,7 +124,7 @@ func (m matrix) move(xs, ys []float64) {
 		return
 	}
 	ys = ys[:len(xs)]
-	if m[6] == 0 && m[7] == 0 && m[8] == 1 {
+	if m.affine() {
 		for i, x := range xs {
 			y := ys[i]
 			xs[i] = mul(m[0], x) + mul(m[1], y) + m[2]
@@ -132,7 +165,7 @@ func fixed(to []int32, v []float64, scale float64, n int) {
 
 // upright says whether m moves and scales along the sides alone.
 func upright(m matrix) bool {
-	return m[1] == 0 && m[3] == 0 && m[6] == 0 && m[7] == 0 && m[8] == 1 && m[0] != 0 && m[4] != 0
+	return m[1] == 0 && m[3] == 0 && m.affine() && m[0] != 0 && m[4] != 0
 }
 
 // straight does what cuts out, mirrors and scales: as resizing does. It is nil
@@ -151,14 +184,22 @@ func (c *chain) straight(p *RGB, m matrix, f Filter) *RGB {
 	case whole:
 		part := src.Crop(int(x0), int(y0), c.w, c.h)
 		for y := range c.h {
-			copy(out.Pix[y*dst.Stride:][:dst.Stride], part.Pix[y*part.Stride:])
+			row, to := part.Pix[y*part.Stride:][:dst.Stride], y
+			if m[4] < 0 {
+				to = c.h - 1 - y
+			}
+			if m[0] < 0 {
+				pixel.Flip(out.Pix[to*dst.Stride:][:dst.Stride], row)
+			} else {
+				copy(out.Pix[to*dst.Stride:], row)
+			}
 		}
+		return out
 	case f == Nearest:
 		return nil
-	default:
-		filters := [...]resize.Filter{Bilinear: resize.Bilinear, Bicubic: resize.Bicubic, Area: resize.Area}
-		resize.Part(dst, src, [4]float64{x0, y0, x1, y1}, filters[f])
 	}
+	filters := [...]resize.Filter{Bilinear: resize.Bilinear, Bicubic: resize.Bicubic, Area: resize.Area}
+	resize.Part(dst, src, [4]float64{x0, y0, x1, y1}, filters[f])
 	mirror(out, m[0] < 0, m[4] < 0)
 	return out
 }
@@ -186,12 +227,11 @@ func mirror(p *RGB, leftRight, topBottom bool) {
 		}
 	}
 	if leftRight {
+		line := make([]uint8, n)
 		for at := 0; at < len(p.Pix); at += n {
 			row := p.Pix[at:][:n]
-			for i, j := 0, n-3; i < j; i, j = i+3, j-3 {
-				a, b := row[i:i+3:i+3], row[j:j+3:j+3]
-				a[0], a[1], a[2], b[0], b[1], b[2] = b[0], b[1], b[2], a[0], a[1], a[2]
-			}
+			copy(line, row)
+			pixel.Flip(row, line)
 		}
 	}
 }

@@ -33,6 +33,7 @@ func TestTheAssemblyIsWhatItsGeneratorsWrite(t *testing.T) {
 		{"act", "act_amd64.s", "act_stub_amd64.go"},
 		{"depthwise", "depthwise_amd64.s", "depthwise_stub_amd64.go"},
 		{"gemm", "tile_amd64.s", "stubs_amd64.go"},
+		{"pixel", "pixel_amd64.s", "pixel_stub_amd64.go"},
 		{"pool", "pool_amd64.s", "pool_stub_amd64.go"},
 		{"vec", "vec_amd64.s", "vec_stub_amd64.go"},
 	} {

@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"math"
 	"sync"
+
+	"github.com/argus-go/argus/internal/kernel/pixel"
 )
 
 // Filter is a resampling kernel.
@@ -167,31 +169,29 @@ func fixed(w float64) int32 {
 	return int32(math.Copysign(0.5, w) + float64(w*(1<<precision)))
 }
 
-// clip8 rounds a weighted sum, half of a unit already added, to 0–255.
-func clip8(v int32) uint8 { return uint8(min(max(v>>precision, 0), 255)) }
-
-const half = 1 << (precision - 1)
-
+// horizontal sums pixels of each row. What is read after a row has no weight; it
+// must be there, so that the last rows are copied first.
 func horizontal(dst, src Image, in part, f Filter) {
-	ws := windows(in, dst.W, f)
+	list := windows(in, dst.W, f)
+	most := 0
+	for _, w := range list {
+		most = max(most, len(w.weights))
+	}
+	ws := pixel.NewWindows(dst.W, most)
+	for i, w := range list {
+		ws.Set(i, w.first, w.weights)
+	}
+	var room []uint8
 	for y := range src.H {
-		out, in := dst.row(y), src.row(y)
-		for i := range ws {
-			w := &ws[i]
-			r, g, b := int32(half), int32(half), int32(half)
-			p := in[3*w.first:][:3*len(w.weights)]
-			for _, k := range w.weights {
-				if len(p) < 3 {
-					break
-				}
-				r += int32(p[0]) * k
-				g += int32(p[1]) * k
-				b += int32(p[2]) * k
-				p = p[3:]
+		row := src.Pix[y*src.Stride:]
+		if len(row) < 3*src.W+ws.Overrun() {
+			if room == nil {
+				room = make([]uint8, 3*src.W+ws.Overrun())
 			}
-			d := out[3*i:][:3]
-			d[0], d[1], d[2] = clip8(r), clip8(g), clip8(b)
+			copy(room, row[:3*src.W])
+			row = room
 		}
+		pixel.Across(dst.row(y), row, ws)
 	}
 }
 
@@ -207,20 +207,8 @@ func vertical(dst, src Image, in part, f Filter) {
 
 // sumRows adds whole rows, so that memory is read in order.
 func sumRows(dst, src Image, ws []window) {
-	sums := make([]int32, 3*dst.W)
 	for y, w := range ws {
-		for i := range sums {
-			sums[i] = half
-		}
-		for j, k := range w.weights {
-			row := src.row(w.first + j)[:len(sums)]
-			for i := range sums {
-				sums[i] += int32(row[i]) * k
-			}
-		}
-		out := dst.row(y)[:len(sums)]
-		for i, v := range sums {
-			out[i] = clip8(v)
-		}
+		rows := src.Pix[w.first*src.Stride:]
+		pixel.Down(dst.row(y), rows, src.Stride, w.weights)
 	}
 }

@@ -1,0 +1,350 @@
+// Command pixel writes the vector loops of package pixel. All work on bytes of
+// packed RGB.
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+func main() {
+	ConstraintExpr("!purego")
+	table()
+	flip()
+	matrix()
+	blend()
+	bilinear()
+	down()
+	across()
+	Generate()
+}
+
+// bytesTable is a constant of the given bytes.
+func bytesTable(name string, values ...int) Mem {
+	m := GLOBL(name, 24) // RODATA|NOPTR
+	for i, v := range values {
+		DATA(i, U8(uint8(v)))
+	}
+	return m
+}
+
+const none = 0x80 // pshufb writes a zero
+
+// table: dst[i] = t[src[i]] for 64·n bytes.
+func table() {
+	TEXT("tableVBMI", NOSPLIT, "func(dst, src, t *byte, n int)")
+	dst, src := Load(Param("dst"), GP64()), Load(Param("src"), GP64())
+	t, n := Load(Param("t"), GP64()), Load(Param("n"), GP64())
+	var part [4]reg.VecVirtual
+	for i := range part {
+		part[i] = ZMM()
+		VMOVDQU8(Mem{Base: t, Disp: 64 * i}, part[i])
+	}
+	v, lo, hi := ZMM(), ZMM(), ZMM()
+	Label("loop")
+	VMOVDQU8(Mem{Base: src}, v)
+	VMOVDQA64(v, lo)
+	VMOVDQA64(v, hi)
+	VPERMI2B(part[1], part[0], lo)
+	VPERMI2B(part[3], part[2], hi)
+	k := K()
+	VPMOVB2M(v, k)
+	VMOVDQU8(hi, k, lo)
+	VMOVDQU8(lo, Mem{Base: dst})
+	ADDQ(U8(64), src)
+	ADDQ(U8(64), dst)
+	DECQ(n)
+	JNZ(LabelRef("loop"))
+	VZEROUPPER()
+	RET()
+}
+
+// flip: 5·n pixels, from src on downwards, to dst on upwards. Sixteen bytes are
+// read and written for fifteen.
+func flip() {
+	m := bytesTable("fiveBack", 13, 14, 15, 10, 11, 12, 7, 8, 9, 4, 5, 6, 1, 2, 3, none)
+	TEXT("flipAVX2", NOSPLIT, "func(dst, src *byte, n int)")
+	dst, src, n := Load(Param("dst"), GP64()), Load(Param("src"), GP64()), Load(Param("n"), GP64())
+	order, v := XMM(), XMM()
+	VMOVDQU(m, order)
+	Label("loop")
+	VMOVDQU(Mem{Base: src}, v)
+	VPSHUFB(order, v, v)
+	VMOVDQU(v, Mem{Base: dst})
+	SUBQ(U8(15), src)
+	ADDQ(U8(15), dst)
+	DECQ(n)
+	JNZ(LabelRef("loop"))
+	RET()
+}
+
+// matrix: 8·n pixels; 28 bytes are read for 24.
+func matrix() {
+	var spread [3]Mem
+	for c, name := range []string{"spreadR", "spreadG", "spreadB"} {
+		var v []int
+		for range 2 {
+			for p := range 4 {
+				v = append(v, 3*p+c, none, none, none)
+			}
+		}
+		spread[c] = bytesTable(name, v...)
+	}
+	var p []int
+	for range 2 {
+		p = append(p, 0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, none, none, none, none)
+	}
+	packed := bytesTable("packRGB", p...)
+	TEXT("matrixAVX2", NOSPLIT, "func(dst, src *byte, k *int32, n int)")
+	dst, src := Load(Param("dst"), GP64()), Load(Param("src"), GP64())
+	k, n := Load(Param("k"), GP64()), Load(Param("n"), GP64())
+	half, zero, top := YMM(), YMM(), YMM()
+	one := GP32()
+	x := XMM()
+	MOVL(U32(1<<15), one)
+	VMOVD(one, x)
+	VPBROADCASTD(x, half)
+	VPXOR(zero, zero, zero)
+	MOVL(U32(255), one)
+	VMOVD(one, x)
+	VPBROADCASTD(x, top)
+	v, sum, t, out := YMM(), YMM(), YMM(), YMM()
+	in := [3]reg.VecVirtual{YMM(), YMM(), YMM()}
+	Label("loop")
+	VMOVDQU(Mem{Base: src}, v.AsX())
+	VINSERTI128(U8(1), Mem{Base: src, Disp: 12}, v, v)
+	for c := range in {
+		VPSHUFB(spread[c], v, in[c])
+	}
+	for row := range 3 {
+		VMOVDQA(half, sum)
+		for c := range in {
+			VPBROADCASTD(Mem{Base: k, Disp: 4 * (3*row + c)}, t)
+			VPMULLD(in[c], t, t)
+			VPADDD(t, sum, sum)
+		}
+		VPSRAD(U8(16), sum, sum)
+		VPMAXSD(zero, sum, sum)
+		VPMINSD(top, sum, sum)
+		if row == 0 {
+			VMOVDQA(sum, out)
+			continue
+		}
+		VPSLLD(U8(uint8(8*row)), sum, sum)
+		VPOR(sum, out, out)
+	}
+	VPSHUFB(packed, out, out)
+	VMOVDQU(out.AsX(), Mem{Base: dst})
+	VEXTRACTI128(U8(1), out, x)
+	VMOVQ(x, Mem{Base: dst, Disp: 12})
+	VPEXTRD(U8(2), x, Mem{Base: dst, Disp: 20})
+	ADDQ(U8(24), src)
+	ADDQ(U8(24), dst)
+	DECQ(n)
+	JNZ(LabelRef("loop"))
+	VZEROUPPER()
+	RET()
+}
+
+// blend: 16·n bytes, dst[i] = (Σ w[k]·rows[k][i] + 2¹³) >> 14, an even number of
+// rows.
+func blend() {
+	TEXT("blendAVX2", NOSPLIT, "func(dst *byte, rows **byte, w *int16, pairs, n int)")
+	dst, rows := Load(Param("dst"), GP64()), Load(Param("rows"), GP64())
+	w, pairs, n := Load(Param("w"), GP64()), Load(Param("pairs"), GP64()), Load(Param("n"), GP64())
+	half := YMM()
+	one, x := GP32(), XMM()
+	MOVL(U32(1<<13), one)
+	VMOVD(one, x)
+	VPBROADCASTD(x, half)
+	at := GP64()
+	XORQ(at, at)
+	lo, hi, a, b, t, f := YMM(), YMM(), YMM(), YMM(), YMM(), YMM()
+	row, weight, left, p := GP64(), GP64(), GP64(), GP64()
+	Label("block")
+	VMOVDQA(half, lo)
+	VMOVDQA(half, hi)
+	MOVQ(rows, row)
+	MOVQ(w, weight)
+	MOVQ(pairs, left)
+	Label("pair")
+	MOVQ(Mem{Base: row}, p)
+	VPMOVZXBW(Mem{Base: p, Index: at, Scale: 1}, a)
+	MOVQ(Mem{Base: row, Disp: 8}, p)
+	VPMOVZXBW(Mem{Base: p, Index: at, Scale: 1}, b)
+	VPBROADCASTD(Mem{Base: weight}, f)
+	VPUNPCKLWD(b, a, t)
+	VPMADDWD(f, t, t)
+	VPADDD(t, lo, lo)
+	VPUNPCKHWD(b, a, t)
+	VPMADDWD(f, t, t)
+	VPADDD(t, hi, hi)
+	ADDQ(U8(16), row)
+	ADDQ(U8(4), weight)
+	DECQ(left)
+	JNZ(LabelRef("pair"))
+	VPSRAD(U8(14), lo, lo)
+	VPSRAD(U8(14), hi, hi)
+	VPACKSSDW(hi, lo, lo) // words in order, as the halves were unpacked
+	VEXTRACTI128(U8(1), lo, x)
+	VPACKUSWB(x, lo.AsX(), lo.AsX())
+	VMOVDQU(lo.AsX(), Mem{Base: dst, Index: at, Scale: 1})
+	ADDQ(U8(16), at)
+	DECQ(n)
+	JNZ(LabelRef("block"))
+	VZEROUPPER()
+	RET()
+}
+
+// bilinear: n pixels, four bytes written for three; eight bytes are read at each
+// of two rows.
+func bilinear() {
+	pair := bytesTable("pairRGB",
+		0, none, 3, none, 1, none, 4, none, 2, none, 5, none, none, none, none, none,
+		0, none, 3, none, 1, none, 4, none, 2, none, 5, none, none, none, none, none)
+	TEXT("bilinearAVX2", NOSPLIT, "func(dst, pix *byte, stride int, xs, ys *int32, n int)")
+	dst, pix, stride := Load(Param("dst"), GP64()), Load(Param("pix"), GP64()), Load(Param("stride"), GP64())
+	xs, ys, n := Load(Param("xs"), GP64()), Load(Param("ys"), GP64()), Load(Param("n"), GP64())
+	order := XMM()
+	VMOVDQU(pair, order)
+	half := XMM()
+	g := GP32()
+	x := XMM()
+	MOVL(U32(1<<15), g)
+	VMOVD(g, x)
+	VPBROADCASTD(x, half)
+	qx, qy, u := GP64(), GP64(), GP64()
+	top, bottom, f := XMM(), XMM(), XMM()
+	Label("loop")
+	MOVLQSX(Mem{Base: xs}, qx)
+	MOVLQSX(Mem{Base: ys}, qy)
+	// Weights 256−u and u as two words.
+	MOVBQZX(qx.As8L(), u)
+	SARQ(U8(8), qx)
+	LEAQ(Mem{Base: qx, Index: qx, Scale: 2}, qx)
+	p := GP64()
+	MOVQ(qy, p)
+	SARQ(U8(8), p)
+	IMULQ(stride, p)
+	ADDQ(qx, p)
+	ADDQ(pix, p)
+	MOVBQZX(qy.As8L(), qy)
+	wu := GP64()
+	MOVQ(u, wu)
+	SHLQ(U8(16), wu)
+	SUBQ(u, wu)
+	ADDQ(I32(256), wu)
+	VMOVD(wu.As32(), f)
+	VPBROADCASTD(f, f)
+	VMOVQ(Mem{Base: p}, top)
+	VMOVQ(Mem{Base: p, Index: stride, Scale: 1}, bottom)
+	VPSHUFB(order, top, top)
+	VPSHUFB(order, bottom, bottom)
+	VPMADDWD(f, top, top)
+	VPMADDWD(f, bottom, bottom)
+	// 256·top + v·(bottom−top)
+	VMOVD(qy.As32(), f)
+	VPBROADCASTD(f, f)
+	VPSUBD(top, bottom, bottom)
+	VPMULLD(f, bottom, bottom)
+	VPSLLD(U8(8), top, top)
+	VPADDD(bottom, top, top)
+	VPADDD(half, top, top)
+	VPSRLD(U8(16), top, top)
+	VPACKUSDW(top, top, top)
+	VPACKUSWB(top, top, top)
+	VMOVD(top, Mem{Base: dst})
+	ADDQ(U8(4), xs)
+	ADDQ(U8(4), ys)
+	ADDQ(U8(3), dst)
+	DECQ(n)
+	JNZ(LabelRef("loop"))
+	VZEROUPPER()
+	RET()
+}
+
+// down: 8·n bytes, dst[i] = (Σ w[k]·src[k·stride+i] + 2²¹) >> 22.
+func down() {
+	TEXT("downAVX2", NOSPLIT, "func(dst, src *byte, stride int, w *int32, taps, n int)")
+	dst, src, stride := Load(Param("dst"), GP64()), Load(Param("src"), GP64()), Load(Param("stride"), GP64())
+	w, taps, n := Load(Param("w"), GP64()), Load(Param("taps"), GP64()), Load(Param("n"), GP64())
+	half := YMM()
+	g, x := GP32(), XMM()
+	MOVL(U32(1<<21), g)
+	VMOVD(g, x)
+	VPBROADCASTD(x, half)
+	sum, v, f := YMM(), YMM(), YMM()
+	p, weight, left := GP64(), GP64(), GP64()
+	Label("block")
+	VMOVDQA(half, sum)
+	MOVQ(src, p)
+	MOVQ(w, weight)
+	MOVQ(taps, left)
+	Label("tap")
+	VPMOVZXBD(Mem{Base: p}, v)
+	VPBROADCASTD(Mem{Base: weight}, f)
+	VPMULLD(f, v, v)
+	VPADDD(v, sum, sum)
+	ADDQ(stride, p)
+	ADDQ(U8(4), weight)
+	DECQ(left)
+	JNZ(LabelRef("tap"))
+	VPSRAD(U8(22), sum, sum)
+	VEXTRACTI128(U8(1), sum, x)
+	VPACKSSDW(x, sum.AsX(), sum.AsX())
+	VPACKUSWB(sum.AsX(), sum.AsX(), sum.AsX())
+	VMOVQ(sum.AsX(), Mem{Base: dst})
+	ADDQ(U8(8), src)
+	ADDQ(U8(8), dst)
+	DECQ(n)
+	JNZ(LabelRef("block"))
+	VZEROUPPER()
+	RET()
+}
+
+// across: n pixels of a row. Pixel i is the sum of 2·pairs pixels from
+// src+offset[i] on, with weights w, each there four times. Four bytes are written for
+// three, and two more read than the pairs have.
+func across() {
+	both := bytesTable("twoPixels",
+		0, none, none, none, 1, none, none, none, 2, none, none, none, none, none, none, none,
+		3, none, none, none, 4, none, none, none, 5, none, none, none, none, none, none, none)
+	TEXT("acrossAVX2", NOSPLIT, "func(dst, src *byte, offset *int32, w *int32, pairs, n int)")
+	dst, src, offset := Load(Param("dst"), GP64()), Load(Param("src"), GP64()), Load(Param("offset"), GP64())
+	w, pairs, n := Load(Param("w"), GP64()), Load(Param("pairs"), GP64()), Load(Param("n"), GP64())
+	order, half := YMM(), XMM()
+	VMOVDQU(both, order)
+	g, x := GP32(), XMM()
+	MOVL(U32(1<<21), g)
+	VMOVD(g, x)
+	VPBROADCASTD(x, half)
+	sum, v := YMM(), YMM()
+	p, left := GP64(), GP64()
+	Label("pixel")
+	MOVLQSX(Mem{Base: offset}, p)
+	ADDQ(src, p)
+	MOVQ(pairs, left)
+	VMOVDQA(half, sum.AsX()) // the upper half is zero
+	Label("two")
+	VPBROADCASTQ(Mem{Base: p}, v)
+	VPSHUFB(order, v, v)
+	VPMULLD(Mem{Base: w}, v, v)
+	VPADDD(v, sum, sum)
+	ADDQ(U8(6), p)
+	ADDQ(U8(32), w)
+	DECQ(left)
+	JNZ(LabelRef("two"))
+	VEXTRACTI128(U8(1), sum, x)
+	VPADDD(x, sum.AsX(), sum.AsX())
+	VPSRAD(U8(22), sum.AsX(), sum.AsX())
+	VPACKSSDW(sum.AsX(), sum.AsX(), sum.AsX())
+	VPACKUSWB(sum.AsX(), sum.AsX(), sum.AsX())
+	VMOVD(sum.AsX(), Mem{Base: dst})
+	ADDQ(U8(4), offset)
+	ADDQ(U8(3), dst)
+	DECQ(n)
+	JNZ(LabelRef("pixel"))
+	VZEROUPPER()
+	RET()
+}

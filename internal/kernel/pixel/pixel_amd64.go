@@ -1,0 +1,104 @@
+//go:build !purego
+
+package pixel
+
+import (
+	"golang.org/x/sys/cpu"
+
+	features "github.com/argus-go/argus/internal/cpu"
+)
+
+//go:generate go run -C ../_asm ./pixel -pkg pixel -out ../pixel/pixel_amd64.s -stubs ../pixel/pixel_stub_amd64.go
+
+// implementations lists what this machine has, best first.
+func implementations() []implementation {
+	all := []implementation{{"portable", portable}}
+	if features.Has(features.AVX2) {
+		all = append([]implementation{{"avx2", avx2}}, all...)
+	}
+	if features.Has(features.AVX512) && cpu.X86.HasAVX512VBMI {
+		vbmi := avx2
+		vbmi.table = tableAVX512
+		all = append([]implementation{{"avx512vbmi", vbmi}}, all...)
+	}
+	return all
+}
+
+// What follows gives the assembly whole blocks, and the definition the rest.
+
+var avx2 = kernels{
+	table: tableGo, flip: flipFast, matrix: matrixFast, blend: blendFast, bilinear: bilinearFast, down: downFast, across: acrossFast,
+}
+
+func tableAVX512(dst, src []uint8, t *[256]uint8) {
+	n := len(src) / 64
+	if n > 0 {
+		tableVBMI(&dst[0], &src[0], &t[0], n)
+	}
+	tableGo(dst[64*n:], src[64*n:], t)
+}
+
+func flipFast(dst, src []uint8) {
+	n := (len(src) - 1) / 15 // a byte is left over at the end of dst and the beginning of src
+	if n > 0 {
+		flipAVX2(&dst[0], &src[len(src)-16], n)
+	}
+	flipGo(dst[15*n:], src[:len(src)-15*n])
+}
+
+func matrixFast(dst, src []uint8, k *[9]int32) {
+	n := (len(src) - 4) / 24
+	if n > 0 {
+		matrixAVX2(&dst[0], &src[0], &k[0], n)
+		dst, src = dst[24*n:], src[24*n:]
+	}
+	matrixGo(dst, src, k)
+}
+
+func blendFast(dst []uint8, rows [][]uint8, w []int16) {
+	n := len(dst) / 16
+	if n == 0 {
+		blendGo(dst, rows, w)
+		return
+	}
+	var (
+		room    [64]*uint8
+		weights [64]int16
+	)
+	p, f := room[:0], weights[:0]
+	for k, row := range rows {
+		p, f = append(p, &row[0]), append(f, w[k])
+	}
+	if len(p)%2 != 0 {
+		p, f = append(p, p[0]), append(f, 0)
+	}
+	blendAVX2(&dst[0], &p[0], &f[0], len(p)/2, n)
+	blendFrom(dst, rows, w, 16*n)
+}
+
+func bilinearFast(dst, pix []uint8, stride int, xs, ys []int32) {
+	n := len(xs) - 1 // four bytes are written for three
+	if n > 0 {
+		bilinearAVX2(&dst[0], &pix[0], stride, &xs[0], &ys[0], n)
+		dst, xs, ys = dst[3*n:], xs[n:], ys[n:]
+	}
+	bilinearGo(dst, pix, stride, xs, ys)
+}
+
+func downFast(dst, src []uint8, stride int, w []int32) {
+	n := len(dst) / 8
+	if n > 0 {
+		downAVX2(&dst[0], &src[0], stride, &w[0], len(w), n)
+	}
+	if left := 8 * n; left < len(dst) {
+		downGo(dst[left:], src[left:], stride, w)
+	}
+}
+
+func acrossFast(dst, src []uint8, ws *Windows) {
+	n := len(ws.Offset) - 1 // four bytes are written for three
+	if n > 0 {
+		acrossAVX2(&dst[0], &src[0], &ws.Offset[0], &ws.w[0], ws.Taps/2, n)
+	}
+	acrossGo(dst[3*n:], src, &Windows{ws.Offset[n:], ws.Taps, ws.w[4*n*ws.Taps:]})
+}
