@@ -105,11 +105,11 @@ func (c *clump) across(kind Kind, bad func(i, j seen) bool) []Fault {
 		}
 		copies := map[[32]byte]int{}
 		for _, j := range others {
-			copies[c.content(j)] = j
+			copies[c.files[j].pixels] = j
 		}
 		for _, i := range byPlace[from] {
 			j, how := others[0], "by way of others"
-			if copy, ok := copies[c.content(i)]; ok {
+			if copy, ok := copies[c.files[i].pixels]; ok {
 				j, how = copy, pair{same: c.sameness(i, copy)}.String()
 			}
 			for _, p := range partners[i] {
@@ -171,26 +171,18 @@ func (c *clump) twice() []Fault {
 		a, b := c.files[sorted[best]], c.files[i]
 		if k == 0 || a.Class != b.Class || a.Split != b.Split {
 			best = k
-			pixels = map[[32]byte]int{c.content(i): i}
+			pixels = map[[32]byte]int{c.files[i].pixels: i}
 			continue
 		}
-		if same, ok := pixels[c.content(i)]; ok {
+		if same, ok := pixels[c.files[i].pixels]; ok {
 			how := pair{same: c.sameness(i, same)}
 			faults = append(faults, Fault{b.Path, Duplicate, how.String(), c.files[same].Path})
 			continue
 		}
-		pixels[c.content(i)] = i
+		pixels[c.files[i].pixels] = i
 		faults = append(faults, Fault{b.Path, NearDuplicate, "shows the same photograph", a.Path})
 	}
 	return faults
-}
-
-// content is the hash of what file i shows, or of its bytes if that is unknown.
-func (c *clump) content(i int) [32]byte {
-	if s := c.files[i]; s.pixels != [32]byte{} {
-		return s.pixels
-	}
-	return c.files[i].hash
 }
 
 // sameness of files of the same content.

@@ -16,8 +16,9 @@ type pair struct {
 	mirrored bool
 }
 
-// twins finds pairs of all degrees. Identical files are paired with the first of
-// them, and near duplicates of identical pixels with the first of those.
+// twins finds pairs of all degrees among the pictures that could be read.
+// Identical files are paired with the first of them, and near duplicates of
+// identical pixels with the first of those.
 func (c *checker) twins(ctx context.Context) ([]pair, error) {
 	var pairs []pair
 	first := func(known map[[sha256.Size]byte]int, sum [sha256.Size]byte, i int, same Sameness) bool {
@@ -30,13 +31,10 @@ func (c *checker) twins(ctx context.Context) ([]pair, error) {
 		return !ok
 	}
 	bytes, pixels := map[[sha256.Size]byte]int{}, map[[sha256.Size]byte]int{}
-	var zero [sha256.Size]byte
 	var different []int // pictures to look for near duplicates among
 	for i, s := range c.seen {
-		if s.hash == zero || !first(bytes, s.hash, i, SameBytes) {
-			continue
-		}
-		if s.pixels != zero && first(pixels, s.pixels, i, SamePixels) && s.print != nil {
+		decoded := s.pixels != [sha256.Size]byte{}
+		if decoded && first(bytes, s.hash, i, SameBytes) && first(pixels, s.pixels, i, SamePixels) && s.print != nil {
 			different = append(different, i)
 		}
 	}
