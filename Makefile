@@ -7,7 +7,7 @@ TORCH ?= python3
 # 4 GB of files go here.
 TORCHFILES ?= torchfiles
 
-.PHONY: test golden torch race fuzz bench generate lint cross arm64 browser ci rename
+.PHONY: test golden torch race fuzz bench generate lint cross arm64 browser ci rename tensorboard kills
 
 test:
 	go test ./...
@@ -35,6 +35,15 @@ fuzz:
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
+
+# Event files through TensorBoard's own reader. Needs Python.
+tensorboard:
+	test -x .venv/tensorboard/bin/python || { python3 -m venv .venv/tensorboard && .venv/tensorboard/bin/pip install -q tensorboard==2.20.0 'setuptools<81'; }
+	ARGUS_TENSORBOARD=$(CURDIR)/.venv/tensorboard/bin/python go test -count=1 -v -run TensorBoard ./internal/tensorboard
+
+# A training killed a hundred times ends with the same bits.
+kills:
+	ARGUS_KILLS=100 go test -count=1 -v -run Killed .
 
 # Writes the x86 assembly anew, with avo from internal/kernel/_asm (a module of its own).
 generate:
