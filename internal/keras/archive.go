@@ -16,7 +16,7 @@ const (
 	archiveWeights = "model.weights.h5"
 )
 
-const maxConfig = 64 << 20 // bytes
+const maxConfig = 16 << 20 // bytes; EfficientNet-B7 has 1 MB
 
 // isArchive says whether the file is a zip with a Keras model's parts.
 func isArchive(r io.ReaderAt, size int64) bool {

@@ -25,6 +25,9 @@ type node struct {
 	dom   *node    // the nearest node that every path to this one goes through
 }
 
+// maxNodes bounds the layers of a model; EfficientNet-B7 has 815.
+const maxNodes = 1 << 13
+
 // builder opens a model's config up into a graph.
 type builder struct {
 	nodes []*node // in topological order
@@ -53,8 +56,8 @@ func (b *builder) open(c layerConfig, in *node, s scope, depth int) (*node, erro
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", c.name(), err)
 	}
-	if len(layers)+len(b.nodes) > maxLayers {
-		return nil, fmt.Errorf("more than %d layers", maxLayers)
+	if len(layers)+len(b.nodes) > maxNodes {
+		return nil, fmt.Errorf("more than %d layers", maxNodes)
 	}
 	m := opener{builder: b, depth: depth, in: in, scope: s, byName: map[string]int{}, layers: layers, done: make([]*node, len(layers)), opening: make([]bool, len(layers))}
 	m.vars = make([]string, len(layers))

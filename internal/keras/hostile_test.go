@@ -179,7 +179,7 @@ func TestArchivesThatAreNoModelSayWhy(t *testing.T) {
 		{"a name twice", `archive: "config.json" comes twice`, pack(t, zip.Store, archiveConfig, config, archiveConfig, config, archiveWeights, weights)},
 		{"no weights", "archive: there is no model.weights.h5 in it", pack(t, zip.Store, archiveConfig, config)},
 		{"no config", "archive: there is no config.json in it", pack(t, zip.Store, archiveWeights, weights)},
-		{"a bomb in the config", "archive: config.json: has 73400320 bytes, the limit is 67108864", pack(t, zip.Deflate, archiveConfig, bomb, archiveWeights, weights)},
+		{"a bomb in the config", "archive: config.json: has 73400320 bytes, the limit is 16777216", pack(t, zip.Deflate, archiveConfig, bomb, archiveWeights, weights)},
 		{"a bomb in the weights", "archive: model.weights.h5: has 73400320 bytes, the limit is 67108864", pack(t, zip.Deflate, archiveConfig, config, archiveWeights, bomb)},
 		{"weights that are none", "archive: model.weights.h5: hdf5: superblock: no HDF5 signature", pack(t, zip.Store, archiveConfig, config, archiveWeights, "text")},
 		{"a config that is none", "config: invalid character", pack(t, zip.Store, archiveConfig, "text", archiveWeights, weights)},
@@ -272,6 +272,10 @@ func TestWeightsAloneAndWholeModelsGiveTheSame(t *testing.T) {
 		b := model(t, "flat-"+by+".keras")
 		m, want, err := ImportModel(bytes.NewReader(b), int64(len(b)), 0)
 		require.NoError(t, err)
+		_, err = Load(bytes.NewReader(b), int64(len(b)), m)
+		require.ErrorContains(t, err, "mean [0.4 0.5 0.6] and variance [0.25 0.3 0.35] of pixels from 0 to 1; the network's input has mean [0 0 0] and std [0 0 0]")
+		m.Input.Mean = [3]float32{.4 * 255, .5 * 255, .6 * 255}
+		m.Input.Std = [3]float32{.5 * 255, .5477226 * 255, .591608 * 255}
 		for _, kind := range []string{".weights.h5", ".h5", ".keras"} {
 			b := model(t, "flat-"+by+kind)
 			got, err := Load(bytes.NewReader(b), int64(len(b)), m)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 
 	"github.com/argus-go/argus/internal/hdf5"
@@ -43,6 +44,9 @@ func load(r io.ReaderAt, size int64, m nn.Model) (nn.Weights, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := f.checkNormalization(m.Input); err != nil {
+		return nil, err
+	}
 	all := make([]*Weight, 0, len(p))
 	for _, w := range p {
 		all = append(all, w)
@@ -52,6 +56,41 @@ func load(r io.ReaderAt, size int64, m nn.Model) (nn.Weights, error) {
 	}
 	weights := p.tensors()
 	return weights, weights.Check(network, in, true)
+}
+
+// checkNormalization wants a Normalization of the file, which follows a division
+// by 255, to be what the network's input does already. The published EfficientNet
+// files keep deviations where they say variance, for Keras divides by their root
+// twice (tensorflow issue 49930).
+func (f *file) checkNormalization(in nn.Input) error {
+	for i := range f.layers {
+		l := &f.layers[i]
+		if !isNormalization(*l) || len(l.Weights) < 2 {
+			continue
+		}
+		mean, variance := &l.Weights[0], &l.Weights[1]
+		if err := f.fill([]*Weight{mean, variance}); err != nil {
+			return err
+		}
+		for c := range 3 {
+			std := in.Std[c]
+			if std == 0 {
+				std = 1
+			}
+			is := func(v []float32, want float32) bool {
+				return len(v) == 3 && math.Abs(float64(v[c]*255-want)) <= 1e-3*255
+			}
+			root := make([]float32, len(variance.Data))
+			for i, v := range variance.Data {
+				root[i] = float32(math.Sqrt(float64(v)))
+			}
+			if !is(mean.Data, in.Mean[c]) || !is(variance.Data, std) && !is(root, std) {
+				return fmt.Errorf("%s: mean %v and variance %v of pixels from 0 to 1; the network's input has mean %v and std %v of 0 to 255, which must be the same",
+					l.Name, mean.Data, variance.Data, in.Mean, in.Std)
+			}
+		}
+	}
+	return nil
 }
 
 func match(layers []Layer, l nn.Layer, in nn.Shape) (placed, error) {

@@ -127,6 +127,9 @@ func modelConfig(root *hdf5.Object) ([]byte, error) {
 	if err != nil || len(text) != 1 {
 		return nil, errors.Join(err, fmt.Errorf("model_config has %d strings, want 1", len(text)))
 	}
+	if n := len(text[0]); n > maxConfig {
+		return nil, fmt.Errorf("model_config has %d bytes, the limit is %d", n, maxConfig)
+	}
 	return []byte(text[0]), nil
 }
 
