@@ -22,7 +22,7 @@ func ExampleInspect() {
 	fmt.Print(info)
 	// Output:
 	// format      PyTorch zip
-	// bytes       3512
+	// bytes       4214
 	// tensors     7
 	// parameters  21
 	//   conv.weight             float32  6  [3 2 1 1]

@@ -346,7 +346,7 @@ func (f *File) take(v any, place func(*storage) error) error {
 		return err
 	}
 	f.views = map[string]*view{}
-	placed := map[string]*storage{}
+	placed := map[string]bool{}
 	for i, k := range d.keys {
 		name, ok := k.(string)
 		if !ok {
@@ -359,14 +359,11 @@ func (f *File) take(v any, place func(*storage) error) error {
 		if f.views[name] != nil {
 			return fmt.Errorf("tensor %.80q comes twice", name)
 		}
-		switch other := placed[v.key]; {
-		case other == nil:
+		if !placed[v.key] {
 			if err := place(v.storage); err != nil {
 				return fmt.Errorf("tensor %.80q: %w", name, err)
 			}
-			placed[v.key] = v.storage
-		case other.count != v.count || other.dtype.name != v.dtype.name:
-			return fmt.Errorf("tensor %.80q: storage %s is %d of %s, and elsewhere %d of %s", name, v.key, v.count, v.dtype.name, other.count, other.dtype.name)
+			placed[v.key] = true
 		}
 		f.views[name] = v
 		f.names = append(f.names, name)

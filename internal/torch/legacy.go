@@ -55,27 +55,26 @@ func (f *File) readLegacy(r io.ReaderAt, size int64) error {
 	if !ok {
 		return fmt.Errorf("storages: found %s, want a list", kind(values[4]))
 	}
-	found := map[string]*storage{}
-	if err := f.take(values[3], func(s *storage) error { found[s.key] = s; return nil }); err != nil {
+	if err := f.placeLegacy(r, m.at, size, keys.items, m.storages); err != nil {
 		return err
 	}
-	return f.placeLegacy(r, m.at, size, keys.items, found)
+	return f.take(values[3], func(*storage) error { return nil })
 }
 
 // placeLegacy finds where each storage lies from at on.
-func (f *File) placeLegacy(r io.ReaderAt, at, size int64, keys []any, found map[string]*storage) error {
+func (f *File) placeLegacy(r io.ReaderAt, at, size int64, keys []any, named map[string]*storage) error {
 	for _, k := range keys {
 		key := text1(k)
-		s := found[key]
+		s := named[key]
 		if _, twice := f.data[key]; s == nil || twice {
-			return fmt.Errorf("storage %s comes twice or belongs to no tensor", kind(k))
+			return fmt.Errorf("storage %s comes twice or is not in the pickle", kind(k))
 		}
 		var b [8]byte
 		if _, err := r.ReadAt(b[:], at); err != nil {
 			return fmt.Errorf("storage %s, byte %d: %w", key, at, io.ErrUnexpectedEOF)
 		}
 		if n := binary.LittleEndian.Uint64(b[:]); n != uint64(s.count) {
-			return fmt.Errorf("storage %s has %d numbers, its tensors are of one of %d", key, n, s.count)
+			return fmt.Errorf("storage %s has %d numbers, the pickle says %d", key, n, s.count)
 		}
 		at += int64(len(b))
 		length := s.count * s.dtype.width
@@ -85,7 +84,7 @@ func (f *File) placeLegacy(r io.ReaderAt, at, size int64, keys []any, found map[
 		f.data[key] = place{at: at}
 		at += length
 	}
-	for key := range found {
+	for key := range named {
 		if _, ok := f.data[key]; !ok {
 			return fmt.Errorf("storage %s is not in the file", key)
 		}

@@ -248,6 +248,12 @@ func persistent(m *machine) error {
 	if len(t) > 5 && t[5] != nil {
 		return fmt.Errorf("storage %.40q is part of another one: save the state_dict anew", key)
 	}
-	m.push(&storage{key, d, count})
+	s := &storage{key, d, count}
+	if other := m.storages[key]; other == nil {
+		m.storages[key] = s
+	} else if other.dtype.name != d.name || other.count != count {
+		return fmt.Errorf("storage %.40q is %d of %s, and elsewhere %d of %s", key, count, d.name, other.count, other.dtype.name)
+	}
+	m.push(s)
 	return nil
 }

@@ -39,10 +39,12 @@ type machine struct {
 	steps int
 	stack []any
 	memo  map[uint64]any
+
+	storages map[string]*storage // all that were asked for, by key
 }
 
 func newMachine(r io.Reader, size int64) *machine {
-	return &machine{r: bufio.NewReaderSize(r, 1<<16), size: min(size, maxPickle)}
+	return &machine{r: bufio.NewReaderSize(r, 1<<16), size: min(size, maxPickle), storages: map[string]*storage{}}
 }
 
 // run reads a pickle to its end and returns its value.

@@ -64,8 +64,13 @@ func TestBothFormsOfFileAreReadViewsIncluded(t *testing.T) {
 }
 
 func TestACheckpointGivesItsStateDictWithoutModule(t *testing.T) {
-	require.Equal(t, []string{"conv.weight", "conv.bias", "bn.weight", "bn.bias", "bn.running_mean", "bn.running_var", "bn.num_batches_tracked"},
-		open(t, "checkpoint.pth").Names())
+	for _, name := range []string{"checkpoint.pth", "checkpoint.legacy.pth"} {
+		f := open(t, name)
+		require.Equal(t, []string{"conv.weight", "conv.bias", "bn.weight", "bn.bias", "bn.running_mean", "bn.running_var", "bn.num_batches_tracked"}, f.Names())
+		v, _, err := f.Float32("bn.running_var")
+		require.NoError(t, err)
+		require.Equal(t, []float32{1, 1, 1}, v)
+	}
 }
 
 // An entry is a file of a zip.
@@ -244,7 +249,7 @@ func TestATruncatedFileIsRefusedWhereverItEnds(t *testing.T) {
 // FuzzRead wants no panic on any bytes, and of a file that is read that no tensor
 // has more numbers than the file has bytes.
 func FuzzRead(f *testing.F) {
-	for _, name := range []string{"zip.pth", "legacy.pth", "checkpoint.pth"} {
+	for _, name := range []string{"zip.pth", "legacy.pth", "checkpoint.pth", "checkpoint.legacy.pth"} {
 		b, err := os.ReadFile("testdata/" + name)
 		require.NoError(f, err)
 		f.Add(b)

@@ -1,7 +1,8 @@
 """Writes networks of torchvision and timm with random weights, and what they give.
 
-python parity.py FOLDER [NAME...], with the versions of requirements.txt; the Go side is
+python parity.py [--quick] FOLDER [NAME...], with the versions of requirements.txt; the Go side is
 TestNetworksEqualTorchsOwn in internal/torchnet, with ARGUS_TORCH=FOLDER. Nothing is downloaded.
+--quick takes the last size of each network only. Networks that are in FOLDER already stay in its index.
 
 For each network: the state_dict as NAME.safetensors, NAME.pth (zip) and NAME.legacy.pth; for each
 size NAME.SIZE.bin, float32 little-endian: the input [size, size, 3], the features before the last
@@ -60,7 +61,7 @@ def randomise(model, generator):
         m.train()
         momentum, m.momentum = m.momentum, None
     with torch.no_grad():
-        model(torch.randn(4, 3, 160, 160, generator=generator))
+        model(torch.randn(2, 3, 128, 128, generator=generator))
     for m in norms:
         m.eval()
         m.momentum = momentum
@@ -105,12 +106,24 @@ def write(folder, name, sizes, seed):
 
 def main():
     torch.set_num_threads(2)
-    folder, only = sys.argv[1], sys.argv[2:]
+    arguments = sys.argv[1:]
+    quick = "--quick" in arguments
+    folder, *only = [a for a in arguments if a != "--quick"]
     os.makedirs(folder, exist_ok=True)
-    versions = {m.__name__: m.__version__ for m in (torch, torchvision, timm, np)}
-    index = [write(folder, name, sizes, seed) for seed, (name, sizes) in enumerate(NETWORKS) if not only or name in only]
-    with open(os.path.join(folder, "index.json"), "w") as f:
-        json.dump({"versions": versions, "networks": index}, f, indent=1)
+    path = os.path.join(folder, "index.json")
+    index = {"versions": {m.__name__: m.__version__ for m in (torch, torchvision, timm, np)}, "networks": []}
+    if os.path.exists(path):
+        with open(path) as f:
+            old = json.load(f)
+        if old["versions"] == index["versions"]:
+            index = old
+    for seed, (name, sizes) in enumerate(NETWORKS):
+        if only and name not in only:
+            continue
+        made = write(folder, name, sizes[-1:] if quick else sizes, seed)
+        index["networks"] = [n for n in index["networks"] if n["name"] != name] + [made]
+        with open(path, "w") as f:
+            json.dump(index, f, indent=1)
 
 
 main()

@@ -32,6 +32,15 @@ class Small(torch.nn.Module):
         self.conv = torch.nn.Conv2d(2, 3, 1)
         self.bn = torch.nn.BatchNorm2d(3)
 
+    def forward(self, x):
+        return self.conv(x)
 
-checkpoint = {"epoch": 3, "acc": 0.5, "best": None, "optimizer": {"lr": [0.1]}, "state_dict": torch.nn.DataParallel(Small()).state_dict()}
-torch.save(checkpoint, os.path.join(folder, "checkpoint.pth"))
+
+small = Small()
+optimizer = torch.optim.SGD(small.parameters(), lr=0.1, momentum=0.9)
+small(torch.ones(1, 2, 1, 1)).sum().backward()
+optimizer.step()
+small.bn.reset_running_stats()
+state = {"epoch": 3, "acc": 0.5, "best": None, "optimizer": optimizer.state_dict(), "state_dict": torch.nn.DataParallel(small).state_dict()}
+torch.save(state, os.path.join(folder, "checkpoint.pth"))
+torch.save(state, os.path.join(folder, "checkpoint.legacy.pth"), _use_new_zipfile_serialization=False)
