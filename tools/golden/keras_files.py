@@ -1,7 +1,7 @@
 """Writes Keras files and what Keras makes of pictures with them.
 
     python keras_files.py small DIR   the files of internal/keras/testdata/models
-    python keras_files.py large DIR   the networks of applications, for make keras
+    python keras_files.py large DIR [NAME …]   the networks of applications, for make keras
 
 Run with each of the versions below in an environment of its own; a file is
 named after what wrote it. Beside FILE stands FILE.npz: x, pictures of 8 bits;
@@ -44,7 +44,7 @@ if BY == "keras1":
 L = keras.layers
 K = keras.backend
 Model = keras.models.Model
-UNIT, SYMMETRIC, TORCH, CAFFE, RAW = 1, 2, 3, 4, 5
+UNIT, SYMMETRIC, TORCH, CAFFE, RAW, LITE = 1, 2, 3, 4, 5, 6  # the last is not of argus: (x - 127) / 128
 
 
 def scaled(x, scaling):
@@ -55,6 +55,8 @@ def scaled(x, scaling):
         return x / 127.5 - 1
     if scaling == TORCH:
         return (x / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]
+    if scaling == LITE:
+        return (x - 127) / 128
     if scaling == CAFFE:
         return x[..., ::-1] - [103.939, 116.779, 123.68]
     return x
@@ -72,6 +74,7 @@ def flat(model):
 def fill(model):
     """Weights that keep the numbers of a deep network in bounds."""
     r = np.random.RandomState(7)
+    pairs = []
     for layer in flat(model):
         values = []
         names = [w.name.split("/")[-1].split(":")[0] for w in layer.weights]
@@ -88,8 +91,12 @@ def fill(model):
             else:
                 v = r.normal(0, 0.1, v.shape)
             values.append(v.astype("float32"))
-        if values:
-            layer.set_weights(values)
+        pairs += zip(layer.weights, values)
+    if BY == "keras3":
+        for w, v in pairs:
+            w.assign(v)
+    else:
+        K.batch_set_value(pairs)
 
 
 def pictures(n, size):
@@ -277,15 +284,58 @@ def applications():
             yield "efficientnet" + n.lower(), getattr(efn, "EfficientNet" + n), UNIT, 96, 1, n == "B3", kw
 
 
-def large(d):
+def lite(width, depth, size):
+    """EfficientNet-Lite by its table, with the names of Keras' EfficientNet."""
+
+    def channels(c):
+        n = max(8, int(c * width + 4) // 8 * 8)
+        return n + 8 if n < 0.9 * c * width else n
+
+    def step(x, layer, name, norm_name, relu=True):
+        x = L.BatchNormalization(name=norm_name)(layer(x))
+        return L.ReLU(6.0, name=name + "_activation")(x) if relu else x
+
+    i = L.Input((size, size, 3))
+    x = step(i, L.Conv2D(32, 3, 2, "same", use_bias=False, name="stem_conv"), "stem", "stem_bn")
+    rows = [(3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3), (5, 1, 6, 112, 3), (5, 2, 6, 192, 4), (3, 1, 6, 320, 1)]
+    last = 32
+    for r, (kernel, stride, expand, out, repeat) in enumerate(rows):
+        n = repeat if r in (0, 6) else int(np.ceil(depth * repeat))
+        for k in range(n):
+            b = "block%d%s_" % (r + 1, chr(97 + k))
+            y = x
+            if expand != 1:
+                y = step(y, L.Conv2D(last * expand, 1, use_bias=False, name=b + "expand_conv"), b + "expand", b + "expand_bn")
+            y = step(y, L.DepthwiseConv2D(kernel, stride, "same", use_bias=False, name=b + "dwconv"), b, b + "bn")
+            y = step(y, L.Conv2D(channels(out), 1, use_bias=False, name=b + "project_conv"), b, b + "project_bn", False)
+            x, last, stride = (L.Add(name=b + "add")([y, x]) if k else y), channels(out), 1
+    x = step(x, L.Conv2D(1280, 1, use_bias=False, name="top_conv"), "top", "top_bn")
+    f = L.GlobalAveragePooling2D(name="avg_pool")(x)
+    x = L.Dense(1000, activation="softmax", name="predictions")(L.Dropout(0.2)(f))
+    return Model(i, x), Model(i, f)
+
+
+def large(d, *names):
+    def wanted(name):
+        return not names or name in names
+
     for name, build, scaling, size, layers, nested, kw in applications():
+        if not wanted(name):
+            continue
         K.clear_session()
         base = build(input_shape=(size, size, 3), **kw)
         m, f = headed(base, 5, layers, nested, "relu", 32)
         kinds = [".h5"] + ([".keras"] if BY == "keras3" or BY == "tfkeras" and "resnetv2" not in name and "efficient" not in name else [])
         save(d, name, m, f, scaling, size, kinds)
+    for name, width, depth, size in [("lite1", 1.0, 1.1, 240), ("lite2", 1.1, 1.2, 260)]:
+        if BY == "keras3" and wanted(name):
+            K.clear_session()
+            m, f = lite(width, depth, size)
+            save(d, "weights-efficientnet-" + name, m, f, LITE, size, [".h5", ".weights.h5"])
     # Weights of whole networks, top and all, in names from 0 or from 1.
     for name, build, scaling, size in [("inception-v3", keras.applications.inception_v3.InceptionV3, SYMMETRIC, 299), ("inception-resnet-v2", keras.applications.inception_resnet_v2.InceptionResNetV2, SYMMETRIC, 299), ("resnet50", keras.applications.resnet50.ResNet50, CAFFE, 224), ("xception", keras.applications.xception.Xception, SYMMETRIC, 299)]:
+        if not wanted("weights-" + name):
+            continue
         K.clear_session()
         m = build(weights=None, classes=1000)
         f = Model(m.inputs[0], m.layers[-2].output)
@@ -297,4 +347,4 @@ def large(d):
 
 
 if __name__ == "__main__":
-    {"small": small, "large": large}[sys.argv[1]](sys.argv[2])
+    {"small": small, "large": large}[sys.argv[1]](*sys.argv[2:])
