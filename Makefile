@@ -7,7 +7,7 @@ TORCH ?= python3
 # 4 GB of files go here.
 TORCHFILES ?= torchfiles
 
-.PHONY: test golden torch race fuzz bench generate lint cross arm64 browser ci rename tensorboard kills
+.PHONY: test golden keras torch race fuzz bench generate lint cross arm64 browser ci rename tensorboard kills
 
 test:
 	go test ./...
@@ -20,6 +20,12 @@ golden:
 torch:
 	$(TORCH) tools/torch/parity.py $(TORCHFILES)
 	ARGUS_TORCH=$(abspath $(TORCHFILES)) go test -count=1 -v -run TestNetworksEqualTorchsOwn ./internal/torchnet
+
+# Keras' own large files, in KERAS_FILES, against what Keras makes of pictures. Needs
+# what python3 tools/golden/keras_files.py large $(KERAS_FILES) writes.
+keras:
+	@test -n "$(KERAS_FILES)" || { echo 'usage: make keras KERAS_FILES=/a/folder'; exit 1; }
+	ARGUS_KERAS_FILES="$(KERAS_FILES)" go test -count=1 -v -run TestLargeKerasFiles .
 
 # -race does not see assembly, so portable code runs under it, too. Needs a C compiler.
 race:
