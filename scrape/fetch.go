@@ -77,6 +77,7 @@ const maxHops = 5
 type fetcher struct {
 	o       Download // with defaults
 	client  *http.Client
+	dialer  *net.Dialer
 	hosts   hosts
 	workers chan struct{}
 }
@@ -88,7 +89,7 @@ func newFetcher(o Download) (*fetcher, error) {
 		return nil, err
 	}
 	dialer := &net.Dialer{Timeout: o.Stall, KeepAlive: 30 * time.Second, Control: allow.refusePrivate}
-	f := &fetcher{o: o, workers: make(chan struct{}, o.Workers)}
+	f := &fetcher{o: o, dialer: dialer, workers: make(chan struct{}, o.Workers)}
 	f.hosts = hosts{perHost: o.PerHost, byName: map[string]*host{}}
 	if o.Rate > 0 {
 		f.hosts.interval = time.Duration(float64(time.Second) / o.Rate)
@@ -184,6 +185,9 @@ func (f *fetcher) after(h *host, err error, attempt int) (wait time.Duration, ag
 
 // webAddress is what may be asked for: http or https, without credentials.
 func webAddress(address string) (*url.URL, error) {
+	if len(address) > longestAddress {
+		return nil, fmt.Errorf("it has %d bytes, more than %d", len(address), longestAddress)
+	}
 	u, err := url.Parse(address)
 	if err != nil {
 		return nil, errors.New("cannot be parsed") // the error would repeat the address

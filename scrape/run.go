@@ -247,7 +247,7 @@ func (r *run) results(ctx context.Context, t Term) iter.Seq2[Result, string] {
 					break
 				}
 				for _, result := range page {
-					if !yield(result, source.Name()) {
+					if !yield(result.cut(), source.Name()) {
 						return
 					}
 				}

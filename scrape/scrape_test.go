@@ -326,6 +326,21 @@ type zeros struct{}
 
 func (zeros) Read(b []byte) (int, error) { return len(b), nil }
 
+func TestEndlessTextsOfSourcesAreCut(t *testing.T) {
+	s := newSite(t)
+	long := strings.Repeat("é", 1<<20)
+	results := s.results(0, 2)
+	results[0].Title, results[0].Author, results[0].Licence, results[0].Page = long, long, long, s.URL+"/"+long
+	results[1].URL += "?" + long
+	o := Options{Folder: t.TempDir(), Download: quick(), Sources: []Source{list{"x", map[string][]Result{"cat": results}, nil}}}
+	summary, err := Run(t.Context(), []Term{{Query: "cat"}}, o)
+	require.NoError(t, err)
+	require.Equal(t, map[Reason]int{BadURL: 1}, summary.Refused)
+	p := requireSound(t, o.Folder)[0]
+	require.Equal(t, strings.Repeat("é", 500), p.Title)
+	require.Empty(t, p.Page)
+}
+
 func TestAcceptSeesEachResultFirst(t *testing.T) {
 	s := newSite(t)
 	results := s.results(0, 4)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strings"
 )
 
 // Result is a picture that a source has found. Only URL must be known.
@@ -18,6 +19,27 @@ type Result struct {
 	Page       string `json:"page,omitempty"` // the landing page; pictures of one page share a split
 	// Open, where it is set, gives the content in place of a request to URL.
 	Open func(context.Context) (io.ReadCloser, error) `json:"-"`
+}
+
+const (
+	longestText    = 1000 // bytes of a title, a licence, an author
+	longestAddress = 8000
+)
+
+// cut is r with no more text than a manifest is for: sources pass on what strangers
+// write.
+func (r Result) cut() Result {
+	for _, text := range []*string{&r.Title, &r.Licence, &r.Author} {
+		if len(*text) > longestText {
+			*text = strings.ToValidUTF8((*text)[:longestText], "")
+		}
+	}
+	for _, address := range []*string{&r.LicenceURL, &r.Page} {
+		if len(*address) > longestAddress {
+			*address = ""
+		}
+	}
+	return r
 }
 
 // Source finds pictures. Services come and go, so everything that is not a Source
