@@ -11,9 +11,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/argus-go/argus/internal/hdf5"
 	"github.com/argus-go/argus/nn"
 )
 
@@ -307,4 +309,40 @@ func TestWeightsOfAnotherNetworkAreAllListed(t *testing.T) {
 	require.ErrorContains(t, err, "dense/0: shape [144 5], d/kernel wants [4 9]")
 	require.ErrorContains(t, err, "dense/1: shape [5], d/bias wants [9]")
 	require.ErrorContains(t, err, "dense_1: the network has no such layer")
+}
+
+// oneDense is the network of tools/golden/keras_attacks.py.
+func oneDense() nn.Model {
+	return nn.Model{Name: "one", Input: nn.Input{Size: 1}, Body: nn.Dense{Name: "d", Units: 4}}
+}
+
+func TestHostileWeightsFilesHaveErrorsOfTheirOwn(t *testing.T) {
+	load := func(name string) (nn.Weights, error) {
+		b, err := os.ReadFile(filepath.Join("testdata", name+".weights.h5"))
+		require.NoError(t, err)
+		return Load(bytes.NewReader(b), int64(len(b)), oneDense())
+	}
+	w, err := load("good")
+	require.NoError(t, err)
+	require.Equal(t, []float32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, w["d/kernel"].Data)
+	for name, want := range map[string]string{
+		"external": "external storage: refused, its data lies in another file",
+		"link":     `"0" is a link into another file: refused, its data lies in another file`,
+		"virtual":  "virtual dataset: refused, its data lies in another file",
+		"shape":    "dense/0: shape [50000000 50000000], d/kernel wants [3 4]",
+		"expands":  "gzip: expands past the chunk's 48 bytes",
+		"loop":     "models in each other, 17 deep, the limit is 16",
+		"many":     "its parts are read again and again",
+		"missing":  "dense: has 1 weights, d/kernel wants 2",
+	} {
+		start := time.Now()
+		w, err := load(name)
+		require.ErrorContains(t, err, want, name)
+		require.Nil(t, w)
+		require.Less(t, time.Since(start), 5*time.Second, name)
+	}
+	for _, name := range []string{"external", "link", "virtual"} {
+		_, err := load(name)
+		require.ErrorIs(t, err, hdf5.ErrExternal, name)
+	}
 }

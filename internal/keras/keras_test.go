@@ -168,7 +168,7 @@ func TestWeightsOfManyTimesTheFileAreRefusedUnread(t *testing.T) {
 // FuzzRead wants no panic on any bytes, and of a file that is read that its
 // layers hold together.
 func FuzzRead(f *testing.F) {
-	for _, name := range []string{"weights.h5", "split.h5", "model.h5"} {
+	for _, name := range []string{"weights.h5", "split.h5", "model.h5", "good.weights.h5", "expands.weights.h5", "loop.weights.h5"} {
 		b, err := os.ReadFile(filepath.Join("testdata", name))
 		require.NoError(f, err)
 		f.Add(b)
