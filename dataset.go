@@ -65,19 +65,22 @@ type Dataset struct {
 // It is an error if there is no such folder, if there are fewer than two
 // classes, if a class has no picture (in train, where there are splits), or if
 // val or test has a class that train lacks.
-func OpenDataset(path string) (Dataset, error) {
+func OpenDataset(path string) (Dataset, error) { return openPath(path, openDataset) }
+
+// openPath calls open for a folder or an archive.
+func openPath(path string, open func(fsys fs.FS, name string) (Dataset, error)) (Dataset, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return Dataset{}, fmt.Errorf("argus: dataset: %w", err)
 	}
 	if info.IsDir() {
-		return openDataset(os.DirFS(path), path)
+		return open(os.DirFS(path), path)
 	}
 	fsys, err := openArchive(path)
 	if err != nil {
 		return Dataset{}, fmt.Errorf("argus: dataset %s: %w", path, withoutPath(err))
 	}
-	return openDataset(fsys, path)
+	return open(fsys, path)
 }
 
 // OpenDatasetFS is OpenDataset for the root of a file system.
@@ -163,4 +166,30 @@ func (d *Dataset) add(fsys fs.FS, part part) error {
 		}
 	}
 	return nil
+}
+
+// OpenPictures lists all pictures under a folder, or in an archive, that have no
+// labels yet: a Dataset of one class without a name, for [Classifier.Uncertain] and
+// [Classifier.Index]. It is an error if there is none.
+func OpenPictures(path string) (Dataset, error) {
+	return openPath(path, openPictures)
+}
+
+// OpenPicturesFS is OpenPictures for the root of a file system.
+func OpenPicturesFS(fsys fs.FS) (Dataset, error) { return openPictures(fsys, ".") }
+
+func openPictures(fsys fs.FS, name string) (Dataset, error) {
+	d := Dataset{name: name, classes: []string{""}}
+	root, err := walk(fsys, ".", nil)
+	if err != nil {
+		return Dataset{}, d.errorf("%w", err)
+	}
+	pictures, others := root.all()
+	for _, file := range pictures {
+		d.samples = append(d.samples, Sample{Path: file, fsys: fsys})
+	}
+	if len(pictures) == 0 {
+		return Dataset{}, d.errorf("there is no picture among its %d files", others)
+	}
+	return d, nil
 }

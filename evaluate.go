@@ -16,10 +16,22 @@ type Report struct {
 	Classes  []string `json:"classes"`
 	N        int      `json:"n"` // pictures judged, without the bad ones
 	Accuracy Interval `json:"accuracy"`
+	// TopK is how often the truth is among the K most probable classes.
+	K    int      `json:"k"`
+	TopK Interval `json:"top_k"`
 	// Loss is the mean cross-entropy, every picture alike.
 	Loss      float64       `json:"loss"`
 	Confusion [][]int       `json:"confusion"` // [truth][predicted]
 	PerClass  []ClassReport `json:"per_class"`
+	// CalibrationError is the expected calibration error (arXiv:1706.04599), from
+	// 0 where probabilities are those of being right, and Reliability what it is
+	// made of: 15 bins of equal width.
+	CalibrationError float64          `json:"calibration_error"`
+	Reliability      []ReliabilityBin `json:"reliability"`
+	// Threshold is the probability below which c says none of these, 0 before
+	// Calibrate, and Answered how many of the other answers are right.
+	Threshold float64  `json:"threshold,omitempty"`
+	Answered  Interval `json:"answered"`
 	// Worst is the wrong answers, the surest first, 20 at most.
 	Worst []Outcome `json:"worst,omitempty"`
 	// Outcomes is all answers in the order of the dataset.
@@ -44,6 +56,13 @@ type Outcome struct {
 	Truth       string  `json:"truth"`
 	Label       string  `json:"label"`       // predicted
 	Probability float64 `json:"probability"` // of Label
+}
+
+// ReliabilityBin is the answers whose probability falls in one bin.
+type ReliabilityBin struct {
+	N           int     `json:"n"`
+	Probability float64 `json:"probability"` // their mean
+	Accuracy    float64 `json:"accuracy"`
 }
 
 // EvalSeconds is where the time went; Decode goes on beside Features and is
@@ -83,30 +102,43 @@ func (c *Classifier) evaluate(ctx context.Context, data Dataset, hooks hooks) (*
 	if err != nil {
 		return nil, err
 	}
-	x := c.newExtractor(s.runner, s.prep, s.info.limits())
-	x.progress = func(done, total int) { hooks.progress(FeaturesStage, int64(done), int64(total)) }
-	if fit := s.info.Fit; fit != nil {
-		if err := x.openCache(fit.CacheDir, fit.CacheBytes, s.model.Body, s.weights); err != nil {
-			return nil, err
-		}
-	}
-	features, err := x.run(ctx, data.samples)
+	x, features, err := c.extract(ctx, s, data, hooks)
 	if err != nil {
 		return nil, err
 	}
-	n := len(features.samples)
-	if n == 0 {
-		bad := features.bad[0]
-		return nil, fmt.Errorf("dataset %s has no usable picture; %d are broken, the first is %s: %s", data.name, len(features.bad), bad.Path, bad.Reason)
-	}
-	p, err := s.runner.head(ctx, c.Threads, n, features.x)
+	p, err := s.runner.head(ctx, c.Threads, len(features.samples), features.x)
 	if err != nil {
 		return nil, err
 	}
 	r := newReport(c.Classes(), features.samples, p)
+	r.abstain(s.info.threshold())
 	r.Bad = features.bad
 	r.Seconds = EvalSeconds{x.decode.Seconds(), x.compute.Seconds(), time.Since(start).Seconds()}
 	return r, nil
+}
+
+// extract takes the pictures of data through s's body, which where Fit was told of
+// a CacheDir may have been done before.
+func (c *Classifier) extract(ctx context.Context, s *snapshot, data Dataset, hooks hooks) (*extractor, rows, error) {
+	x := c.newExtractor(s.runner, s.prep, s.info.limits())
+	x.progress = func(done, total int) { hooks.progress(FeaturesStage, int64(done), int64(total)) }
+	if fit := s.info.Fit; fit != nil {
+		if err := x.openCache(fit.CacheDir, fit.CacheBytes, s.model.Body, s.weights); err != nil {
+			return nil, rows{}, err
+		}
+	}
+	features, err := x.run(ctx, data.samples)
+	if err != nil {
+		return nil, rows{}, err
+	}
+	if len(features.samples) == 0 {
+		if len(features.bad) == 0 {
+			return nil, rows{}, fmt.Errorf("dataset %s has no pictures", data.name)
+		}
+		bad := features.bad[0]
+		return nil, rows{}, fmt.Errorf("dataset %s has no usable picture; %d are broken, the first is %s: %s", data.name, len(features.bad), bad.Path, bad.Reason)
+	}
+	return x, features, nil
 }
 
 // newReport compares probabilities [len(samples)][len(classes)] with the truth.
@@ -116,15 +148,21 @@ func newReport(classes []string, samples []Sample, probabilities []float32) *Rep
 	for i := range r.Confusion {
 		r.Confusion[i] = make([]int, k)
 	}
-	right := 0
+	r.K = min(5, max(2, k-1))
+	right, top := 0, 0
+	var answers []answer
 	for i, s := range samples {
 		p := probabilities[i*k : (i+1)*k]
-		answer := argmax(p)
+		best := argmax(p)
+		answers = append(answers, answer{float64(p[best]), best == s.Label})
+		if rankOf(p, s.Label) < r.K {
+			top++
+		}
 		r.Loss -= math.Log(max(float64(p[s.Label]), math.SmallestNonzeroFloat32)) / float64(r.N)
-		r.Confusion[s.Label][answer]++
-		o := Outcome{s.Path, classes[s.Label], classes[answer], float64(p[answer])}
+		r.Confusion[s.Label][best]++
+		o := Outcome{s.Path, classes[s.Label], classes[best], float64(p[best])}
 		r.Outcomes = append(r.Outcomes, o)
-		if answer == s.Label {
+		if best == s.Label {
 			right++
 		} else {
 			r.Worst = append(r.Worst, o)
@@ -132,11 +170,37 @@ func newReport(classes []string, samples []Sample, probabilities []float32) *Rep
 	}
 	slices.SortStableFunc(r.Worst, func(a, b Outcome) int { return cmp.Compare(b.Probability, a.Probability) })
 	r.Worst = slices.Clip(r.Worst[:min(len(r.Worst), worstShown)])
-	r.Accuracy = wilson(right, r.N)
+	r.Accuracy, r.TopK = wilson(right, r.N), wilson(top, r.N)
+	r.CalibrationError, r.Reliability = reliability(answers)
+	r.Answered = r.Accuracy
 	for c := range k {
 		r.PerClass = append(r.PerClass, r.class(c))
 	}
 	return r
+}
+
+// abstain judges the answers at or above a threshold apart.
+func (r *Report) abstain(threshold float64) {
+	right, n := 0, 0
+	for _, o := range r.Outcomes {
+		if o.Probability >= threshold {
+			n++
+			if o.Label == o.Truth {
+				right++
+			}
+		}
+	}
+	r.Threshold, r.Answered = threshold, wilson(right, n)
+}
+
+// rankOf is how many classes are more probable than the given one.
+func rankOf(p []float32, class int) (rank int) {
+	for i, v := range p {
+		if v > p[class] || v == p[class] && i < class {
+			rank++
+		}
+	}
+	return rank
 }
 
 // class reads one class off the confusion matrix.

@@ -8,6 +8,8 @@ type Info struct {
 	Origin  nn.Origin   `json:"origin"`            // of the backbone's weights
 	Fit     *FitOptions `json:"fit,omitempty"`     // how it was trained; nil before Fit
 	History *History    `json:"history,omitempty"` // what happened meanwhile
+	// Calibration is what Calibrate found; nil before.
+	Calibration *Calibration `json:"calibration,omitempty"`
 }
 
 // Info returns what c knows of its own making.

@@ -120,7 +120,7 @@ func TestALoadedClassifierIsTheSavedOneBitForBit(t *testing.T) {
 		withoutCache := func(o FitOptions) FitOptions { o.CacheDir, o.CacheBytes = "", 0; return o }
 		fit, history := withoutCache(*info.Fit), *info.History
 		history.Options = withoutCache(history.Options)
-		require.Equal(t, Info{info.Origin, &fit, &history}, loaded.Info(), name)
+		require.Equal(t, Info{Origin: info.Origin, Fit: &fit, History: &history}, loaded.Info(), name)
 		require.Equal(t, data, fileOf(t, loaded), "%s: saved again it is the same file", name)
 	}
 	require.NotContains(t, string(data), "somebody", "no path of this machine")

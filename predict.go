@@ -89,11 +89,15 @@ func (c *Classifier) Embed(ctx context.Context, img image.Image) ([]float32, err
 	if err != nil {
 		return nil, err
 	}
-	v, err := s.through(ctx, bodyWay, c.Threads, 1, func(_ int, l Limits) (*picture.RGB, error) { return picture.FromImage(img, l) })
+	v, err := c.embed(ctx, s, img)
 	if err != nil {
 		return nil, fmt.Errorf("argus: embed: %w", err)
 	}
 	return v, nil
+}
+
+func (c *Classifier) embed(ctx context.Context, s *snapshot, img image.Image) ([]float32, error) {
+	return s.through(ctx, bodyWay, c.Threads, 1, func(_ int, l Limits) (*picture.RGB, error) { return picture.FromImage(img, l) })
 }
 
 func (c *Classifier) predictOne(ctx context.Context, what string, decode func(Limits) (*picture.RGB, error)) ([]Prediction, error) {

@@ -1,0 +1,121 @@
+package argus
+
+import (
+	"bytes"
+	"context"
+	"image"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/argus-go/argus/nn"
+)
+
+func TestReliabilityWorkedOutByHand(t *testing.T) {
+	ece, bins := reliability([]answer{{.95, true}, {.97, false}, {.52, true}, {1, true}})
+	require.Len(t, bins, 15)
+	require.Equal(t, 3, bins[14].N, "1 is in the last bin")
+	require.InDelta(t, (.95+.97+1)/3, bins[14].Probability, 1e-12)
+	require.InDelta(t, 2./3, bins[14].Accuracy, 1e-12)
+	require.InDelta(t, .75*((.95+.97+1)/3-2./3)+.25*.48, ece, 1e-12)
+}
+
+func TestTheThresholdIsTheLowestThatKeepsTheAccuracy(t *testing.T) {
+	answers := []answer{{.9, true}, {.8, true}, {.7, false}, {.7, true}, {.6, true}, {.5, false}}
+	for accuracy, want := range map[float64]float64{1: .8, .8: .6, .75: .6, .6: .5} {
+		require.Equal(t, want, threshold(answers, accuracy), "%v", accuracy)
+	}
+	require.Greater(t, threshold([]answer{{1, false}}, .5), 1., "no answer is good enough")
+}
+
+func TestTheTemperatureUndoesTooMuchCertainty(t *testing.T) {
+	// Labels are drawn from the softmax of logits, which are then made 3 times as large.
+	r := rand.New(rand.NewPCG(1, 1))
+	const n, k = 4000, 4
+	logits, labels := make([]float32, n*k), make([]int, n)
+	for i := range n {
+		row := logits[i*k:][:k]
+		for c := range row {
+			row[c] = float32(r.NormFloat64())
+		}
+		u := r.Float64()
+		for labels[i] = 0; labels[i] < k-1; labels[i]++ {
+			if u -= softmaxAt(row, labels[i], 1); u < 0 {
+				break
+			}
+		}
+	}
+	for i := range logits {
+		logits[i] *= 3
+	}
+	cal := calibrate(logits, labels, k, 0)
+	require.InDelta(t, 3, cal.Temperature, .15)
+	require.Greater(t, cal.Before, .2)
+	require.Less(t, cal.After, .03)
+	require.Equal(t, 1., cal.Coverage)
+	require.Zero(t, cal.Threshold)
+}
+
+func TestCalibrationChangesProbabilitiesAndNoAnswers(t *testing.T) {
+	data := rgb(t)
+	c, _ := fittedTo(t, data, FitOptions{Epochs: 3, LearningRate: 1e-2})
+	before := accuracy(t, c, data.Test())
+	cal, err := c.Calibrate(context.Background(), data.Val(), .9)
+	require.NoError(t, err)
+	require.Less(t, cal.After, cal.Before)
+	after := accuracy(t, c, data.Test())
+	require.Equal(t, before.Confusion, after.Confusion)
+	require.NotEqual(t, before.Outcomes, after.Outcomes)
+	require.Equal(t, cal.Threshold, after.Threshold)
+	require.Equal(t, cal, c.Info().Calibration)
+
+	again, err := c.Calibrate(context.Background(), data.Val(), .9)
+	require.NoError(t, err)
+	require.InDelta(t, cal.Temperature, again.Temperature, 1e-3, "it replaces the temperature before")
+	require.Equal(t, cal.Before, again.Before)
+
+	var file bytes.Buffer
+	_, err = c.WriteTo(&file)
+	require.NoError(t, err)
+	loaded, err := ReadClassifier(&file)
+	require.NoError(t, err)
+	require.Equal(t, accuracy(t, c, data.Test()).Outcomes, accuracy(t, loaded, data.Test()).Outcomes)
+	require.Equal(t, again, loaded.Info().Calibration)
+}
+
+func TestAnswerSaysNoneOfTheseBelowTheThreshold(t *testing.T) {
+	data := rgb(t)
+	c, _ := fittedTo(t, data, FitOptions{Epochs: 3, LearningRate: 1e-2})
+	img := image.NewRGBA(image.Rect(0, 0, 30, 30))
+	p, sure, err := c.Answer(context.Background(), img)
+	require.NoError(t, err)
+	require.True(t, sure, "without calibration every answer counts")
+	s := *c.now.Load()
+	s.info.Calibration = &Calibration{Threshold: math.Nextafter(p.Probability, 1)}
+	c.now.Store(&s)
+	_, sure, err = c.Answer(context.Background(), img)
+	require.NoError(t, err)
+	require.False(t, sure)
+	r := accuracy(t, c, data.Test())
+	n := 0
+	for _, o := range r.Outcomes {
+		if o.Probability >= r.Threshold {
+			n++
+		}
+	}
+	require.Equal(t, n, r.Answered.N)
+}
+
+func TestLogitsAreTheTopWithoutItsSoftmax(t *testing.T) {
+	dense := nn.Dense{Name: "d", Units: 3}
+	soft := dense
+	soft.Act = nn.Softmax
+	for _, top := range []nn.Layer{
+		soft, nn.Seq{dense, nn.Act{Kind: nn.Softmax}}, nn.Block{Name: "b", Body: soft}, nn.Seq{nn.Dropout{Rate: .1}, soft},
+	} {
+		require.False(t, endsInSoftmax(logitsOf(top, false)), "%v", top)
+	}
+	require.Equal(t, nn.Seq{dense}, logitsOf(nn.Seq{dense, nn.Scale{Mul: []float32{2}}, nn.Act{Kind: nn.Softmax}}, true))
+}
