@@ -29,30 +29,29 @@ from keras import applications as apps
 SMALL = (99, 110)  # not square, no multiple of 32; halved again and again they are odd and even by turns
 BATCH = 3
 
-# network of the Go module: maker, preprocessing, default size, pictures at the
-# default size (0: the small size only)
+# network of the Go module: maker, preprocessing, default size
 NETWORKS = {
-    "inception-v3": (apps.InceptionV3, apps.inception_v3, 299, 3),
-    "inception-resnet-v2": (apps.InceptionResNetV2, apps.inception_resnet_v2, 299, 1),
-    "xception": (apps.Xception, apps.xception, 299, 3),
-    "resnet50": (apps.ResNet50, apps.resnet, 224, 3),
-    "resnet101": (apps.ResNet101, apps.resnet, 224, 1),
-    "resnet152": (apps.ResNet152, apps.resnet, 224, 1),
-    "efficientnet-b0": (apps.EfficientNetB0, apps.efficientnet, 224, 3),
-    "efficientnet-b1": (apps.EfficientNetB1, apps.efficientnet, 240, 1),
-    "efficientnet-b2": (apps.EfficientNetB2, apps.efficientnet, 260, 1),
-    "efficientnet-b3": (apps.EfficientNetB3, apps.efficientnet, 300, 1),
-    "efficientnet-b4": (apps.EfficientNetB4, apps.efficientnet, 380, 1),
-    "efficientnet-b5": (apps.EfficientNetB5, apps.efficientnet, 456, 1),
-    "efficientnet-b6": (apps.EfficientNetB6, apps.efficientnet, 528, 0),
-    "efficientnet-b7": (apps.EfficientNetB7, apps.efficientnet, 600, 0),
-    "efficientnet-v2-b0": (apps.EfficientNetV2B0, apps.efficientnet_v2, 224, 3),
-    "efficientnet-v2-b1": (apps.EfficientNetV2B1, apps.efficientnet_v2, 240, 1),
-    "efficientnet-v2-b2": (apps.EfficientNetV2B2, apps.efficientnet_v2, 260, 1),
-    "efficientnet-v2-b3": (apps.EfficientNetV2B3, apps.efficientnet_v2, 300, 1),
-    "efficientnet-v2-s": (apps.EfficientNetV2S, apps.efficientnet_v2, 384, 1),
-    "efficientnet-v2-m": (apps.EfficientNetV2M, apps.efficientnet_v2, 480, 0),
-    "efficientnet-v2-l": (apps.EfficientNetV2L, apps.efficientnet_v2, 480, 0),
+    "inception-v3": (apps.InceptionV3, apps.inception_v3, 299),
+    "inception-resnet-v2": (apps.InceptionResNetV2, apps.inception_resnet_v2, 299),
+    "xception": (apps.Xception, apps.xception, 299),
+    "resnet50": (apps.ResNet50, apps.resnet, 224),
+    "resnet101": (apps.ResNet101, apps.resnet, 224),
+    "resnet152": (apps.ResNet152, apps.resnet, 224),
+    "efficientnet-b0": (apps.EfficientNetB0, apps.efficientnet, 224),
+    "efficientnet-b1": (apps.EfficientNetB1, apps.efficientnet, 240),
+    "efficientnet-b2": (apps.EfficientNetB2, apps.efficientnet, 260),
+    "efficientnet-b3": (apps.EfficientNetB3, apps.efficientnet, 300),
+    "efficientnet-b4": (apps.EfficientNetB4, apps.efficientnet, 380),
+    "efficientnet-b5": (apps.EfficientNetB5, apps.efficientnet, 456),
+    "efficientnet-b6": (apps.EfficientNetB6, apps.efficientnet, 528),
+    "efficientnet-b7": (apps.EfficientNetB7, apps.efficientnet, 600),
+    "efficientnet-v2-b0": (apps.EfficientNetV2B0, apps.efficientnet_v2, 224),
+    "efficientnet-v2-b1": (apps.EfficientNetV2B1, apps.efficientnet_v2, 240),
+    "efficientnet-v2-b2": (apps.EfficientNetV2B2, apps.efficientnet_v2, 260),
+    "efficientnet-v2-b3": (apps.EfficientNetV2B3, apps.efficientnet_v2, 300),
+    "efficientnet-v2-s": (apps.EfficientNetV2S, apps.efficientnet_v2, 384),
+    "efficientnet-v2-m": (apps.EfficientNetV2M, apps.efficientnet_v2, 480),
+    "efficientnet-v2-l": (apps.EfficientNetV2L, apps.efficientnet_v2, 480),
 }
 
 TAPS = {"Activation", "MaxPooling2D", "AveragePooling2D", "GlobalAveragePooling2D", "Add", "Concatenate", "CustomScaleLayer", "Multiply"}
@@ -175,10 +174,13 @@ def text(s):
 
 
 def write(folder, name, n, size, exponents):
-    make, module, _, _ = NETWORKS[name]
+    make, module, _ = NETWORKS[name]
     network = Network(make, exponents, *size)
-    top = network.run(module.preprocess_input(pictures(n, *size).astype(np.float64)))
-    stats = np.stack([network.stats[tap] for tap in network.taps])
+    tops, stats = [], []
+    for picture in pictures(n, *size):  # one by one: the largest networks keep 20 GB of outputs for three
+        tops.append(network.run(module.preprocess_input(picture[None].astype(np.float64))))
+        stats.append(np.stack([network.stats[tap] for tap in network.taps]))
+    top, stats = np.concatenate(tops), np.concatenate(stats, axis=1)
     assert np.isfinite(stats).all()
     path = os.path.join(folder, "%s_%dx%d.npz" % (name, *size))
     np.savez_compressed(
@@ -195,10 +197,9 @@ def main():
     keras.config.set_floatx("float64")
     folder, names = sys.argv[1], sys.argv[2:] or list(NETWORKS)
     for name in names:
-        _, _, size, n = NETWORKS[name]
+        size = NETWORKS[name][2]
         exponents = {}  # of the first size, for both
-        if n:
-            write(folder, name, n, (size, size), exponents)
+        write(folder, name, BATCH, (size, size), exponents)
         write(folder, name, BATCH, SMALL, exponents)
 
 
