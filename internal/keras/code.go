@@ -76,8 +76,6 @@ func codeIn(v map[string]any, class string) string {
 		return ""
 	case class != "" && !(layerConfig{Module: module}).trusted():
 		return fmt.Sprintf("the class %.60q of module %.60q", class, module)
-	case v["fn"] != nil && v["args"] != nil: // a partial
-		return "a function with arguments"
 	}
 	return ""
 }

@@ -195,6 +195,9 @@ func (c layerConfig) inputs() ([]tensorRef, error) {
 	}
 	var call struct{ Args, Kwargs json.RawMessage }
 	if err := json.Unmarshal(calls[0], &call); err == nil {
+		if err := checkArguments(call.Kwargs); err != nil {
+			return nil, err
+		}
 		return kerasTensors(call.Args)
 	}
 	var refs []json.RawMessage
@@ -229,16 +232,29 @@ func parseRef(raw json.RawMessage) (r tensorRef, err error) {
 			return r, fmt.Errorf("inbound_nodes: %w", err)
 		}
 	}
-	var arguments map[string]json.RawMessage
 	if len(parts) > 3 {
-		if err := json.Unmarshal(parts[3], &arguments); err != nil {
-			return r, fmt.Errorf("inbound_nodes: %w", err)
+		err = checkArguments(parts[3])
+	}
+	return r, err
+}
+
+// checkArguments wants a call to have no arguments beside tensors that change
+// what the layer computes.
+func checkArguments(raw json.RawMessage) error {
+	var arguments map[string]json.RawMessage
+	if len(raw) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(raw, &arguments); err != nil {
+		return fmt.Errorf("inbound_nodes: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(arguments)) {
+		value := string(arguments[name])
+		if value != "null" && !(name == "training" && value == "false") {
+			return fmt.Errorf("is called with %s = %.60s", name, value)
 		}
 	}
-	if names := slices.Sorted(maps.Keys(arguments)); len(names) > 0 && !slices.Equal(names, []string{"training"}) && !slices.Equal(names, []string{"mask"}) {
-		return r, fmt.Errorf("is called with the arguments %v", names)
-	}
-	return r, nil
+	return nil
 }
 
 // kerasTensors finds the tensors in a call's arguments.

@@ -27,7 +27,7 @@ var converters = map[string]converter{
 	"Dense":                  convertDense,
 	"Activation":             convertActivation,
 	"ReLU":                   convertReLU,
-	"Softmax":                func(*node) (nn.Layer, error) { return nn.Act{Kind: nn.Softmax}, nil },
+	"Softmax":                convertSoftmax,
 	"Swish":                  func(*node) (nn.Layer, error) { return nn.Act{Kind: nn.Swish}, nil },
 	"MaxPooling2D":           convertPool(nn.Max),
 	"AveragePooling2D":       convertPool(nn.Avg),
@@ -95,6 +95,9 @@ func convert(n *node) error {
 func (n *node) measure() error {
 	in := n.inputs[0]
 	n.out, n.flat = in.out, in.flat
+	if slices.ContainsFunc(n.inputs, func(in *node) bool { return in.flat }) && !n.takesFlat() {
+		return fmt.Errorf("follows a Flatten of more than a pixel: only dense layers may")
+	}
 	switch l := n.layer.(type) {
 	case nil:
 		return n.measureNothing()
@@ -117,14 +120,21 @@ func (n *node) measure() error {
 		}
 		n.out, n.flat = nn.Shape{H: 1, W: 1, C: l.Units}, false
 		return nil
-	case nn.Norm, nn.Conv, nn.Pool, nn.GlobalPool, nn.Scale:
-		if in.flat {
-			return fmt.Errorf("follows a Flatten of more than a pixel: only dense layers may")
-		}
 	}
 	out, err := nn.OutShape(n.layer, in.out)
 	n.out = out
 	return err
+}
+
+// takesFlat says whether n does the same to a grid as to its numbers in a row.
+func (n *node) takesFlat() bool {
+	switch l := n.layer.(type) {
+	case nil, nn.Dense, nn.Dropout:
+		return true
+	case nn.Act:
+		return l.Kind != nn.Softmax
+	}
+	return false
 }
 
 // measureNothing checks what changes the shape but not the numbers.
@@ -355,6 +365,14 @@ func convertDense(n *node) (nn.Layer, error) {
 func convertActivation(n *node) (nn.Layer, error) {
 	kind, err := n.activation()
 	return nn.Act{Kind: kind}, err
+}
+
+func convertSoftmax(n *node) (nn.Layer, error) {
+	axis := ints{-1}
+	if _, err := n.Config.read(&axis, "axis"); err != nil || len(axis) != 1 || axis[0] != -1 {
+		return nil, fmt.Errorf("axis is %v, want -1", []int(axis))
+	}
+	return nn.Act{Kind: nn.Softmax}, nil
 }
 
 func convertReLU(n *node) (nn.Layer, error) {

@@ -229,6 +229,7 @@ func TestWhatOfAModelIsNotReadIsAllListed(t *testing.T) {
 		{`"channels_last"`, `"channels_first"`, `data format "channels_first"`},
 		{`"strides": [1, 1]`, `"strides": [1, 2]`, "strides are [1 2]"},
 		{`"activation": "softmax"`, `"activation": "gelu"`, `activation "gelu" is not known`},
+		{`"class_name": "Dense"`, `"class_name": "Softmax"`, "follows a Flatten of more than a pixel"},
 		{`12, 12, 3`, `12, 13, 3`, "the input has shape [? 12 13 3], want a square"},
 		{`12, 12, 3`, `12, 12, 1`, "want pictures of 3 channels"},
 	} {

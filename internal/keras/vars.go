@@ -45,14 +45,13 @@ func (l *varsLister) model(o *hdf5.Object, path string, depth int) error {
 	if len(names)+len(l.layers) > maxLayers {
 		return fmt.Errorf("%s: more than %d layers", path, maxLayers)
 	}
-	models, layers := []string{}, []Layer{}
+	var layers []Layer
 	for _, name := range names {
 		g, err := group.Open(name)
 		if err != nil {
 			return err
 		}
 		if slices.Contains(g.Names(), varsRoot) {
-			models = append(models, name)
 			if err := l.model(g, path+name+"/", depth+1); err != nil {
 				return err
 			}

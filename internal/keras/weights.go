@@ -213,6 +213,9 @@ func listLayer(g *hdf5.Object) (weights []Weight, err error) {
 // apart takes a model inside the model apart: its weights stand together, those
 // that are trained before those that are not, under paths that name their layer.
 func apart(name string, weights []Weight) []Layer {
+	if !isSeveral(weights) {
+		return []Layer{{Name: name, Weights: weights}}
+	}
 	at := map[string]int{}
 	var layers []Layer
 	for _, w := range weights {
@@ -224,10 +227,20 @@ func apart(name string, weights []Weight) []Layer {
 		}
 		layers[i].Weights = append(layers[i].Weights, w)
 	}
-	if len(layers) < 2 {
-		return []Layer{{Name: name, Weights: weights}}
-	}
 	return layers
+}
+
+// isSeveral says whether weights are more than one layer can have: two of a
+// name, or both a kernel's and a norm's.
+func isSeveral(weights []Weight) bool {
+	seen := map[string]bool{}
+	for _, w := range weights {
+		if seen[w.Name] {
+			return true
+		}
+		seen[w.Name] = true
+	}
+	return seen["moving_variance"] && (seen["kernel"] || seen["depthwise_kernel"])
 }
 
 // weightsGroup is the root of a weights file, or its place in a whole model.
