@@ -65,19 +65,19 @@ func TestAnAddressIsCheckedWhenItIsConnectedTo(t *testing.T) {
 	require.NoError(t, err)
 	defer f.close()
 	var asked atomic.Int32
-	changed := false
+	var changed atomic.Bool
 	f.dialer.Resolver = resolver(t, func() netip.Addr {
 		asked.Add(1)
-		if changed {
+		if changed.Load() {
 			return netip.MustParseAddr("127.0.0.2")
 		}
 		return netip.MustParseAddr("127.0.0.1")
 	})
 	for n := range 2 {
 		f.close() // no connection is kept
-		changed = n > 0
+		changed.Store(n > 0)
 		err := f.get(t.Context(), "http://changing.example:"+port+"/p/"+strconv.Itoa(n)+".jpg", new(bytes.Buffer))
-		if !changed {
+		if !changed.Load() {
 			require.NoError(t, err)
 			continue
 		}
