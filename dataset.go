@@ -58,7 +58,8 @@ type Dataset struct {
 //
 // Classes are the sorted folder names. Pictures are told by their extension
 // (jpg, jpeg, jpe, jfif, png, gif, bmp, tif, tiff, webp in any case); hidden files and
-// others are passed over, symbolic links are followed. Pictures are not read. In an
+// others are passed over, as is what package clean put into quarantine; symbolic links
+// are followed. Pictures are not read. In an
 // archive all this may lie in one folder, links are passed over, and a name
 // that leads outside is an error; the pictures of a tar.gz are kept in memory.
 //

@@ -62,6 +62,7 @@ func (f *folder) enter(fsys fs.FS, e fs.DirEntry, ancestors []fs.FileInfo) error
 		}
 	}
 	switch {
+	case mode.IsDir() && name == "quarantine" && exists(fsys, "quarantine/manifest.jsonl"): // package clean's
 	case mode.IsDir() && !hidden:
 		sub, err := walk(fsys, name, ancestors)
 		if err != nil {
@@ -75,6 +76,11 @@ func (f *folder) enter(fsys fs.FS, e fs.DirEntry, ancestors []fs.FileInfo) error
 		f.others++
 	}
 	return nil
+}
+
+func exists(fsys fs.FS, name string) bool {
+	_, err := fs.Stat(fsys, name)
+	return err == nil
 }
 
 // all returns the pictures of the whole tree, sorted, and the number of its

@@ -166,3 +166,15 @@ func flat(first, n int, classes ...string) fstest.MapFS {
 	}
 	return fsys
 }
+
+func TestAQuarantineIsNoClass(t *testing.T) {
+	fsys := flat(0, 3, "a", "b")
+	fsys["quarantine/leak/a/x.jpg"] = &fstest.MapFile{Data: []byte("x")}
+	d, err := OpenDatasetFS(fsys)
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "b", "quarantine"}, d.Classes(), "a class may be called so")
+	fsys["quarantine/manifest.jsonl"] = &fstest.MapFile{}
+	d, err = OpenDatasetFS(fsys)
+	require.NoError(t, err)
+	require.Equal(t, []string{"a", "b"}, d.Classes())
+}

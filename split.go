@@ -19,7 +19,12 @@ type SplitOptions struct {
 	Val  float64 `json:"val,omitempty"`
 	Test float64 `json:"test,omitempty"`
 	Seed uint64  `json:"seed,omitempty"`
-	// Limits holds for the files, all of which are read.
+	// Group, if set, names the group of a sample: the samples of one get the same
+	// split, which is drawn by that name in place of their contents; "" is no
+	// group. Package clean's Report.Groups makes groups of near duplicates. It is
+	// called by many goroutines.
+	Group func(Sample) string `json:"-"`
+	// Limits holds for the files, all of which are read that are in no group.
 	Limits Limits `json:"limits"`
 }
 
@@ -131,12 +136,22 @@ func (d Dataset) draws(ctx context.Context, o SplitOptions) ([]float64, error) {
 }
 
 func (s Sample) draw(o SplitOptions) float64 {
-	hash, err := s.hash(o.Limits)
+	hash, err := s.drawnBy(o)
 	if err != nil {
 		hash = sha256.Sum256([]byte(s.Path))
 	}
 	sum := sha256.Sum256(append(binary.LittleEndian.AppendUint64(nil, o.Seed), hash[:]...))
 	return float64(binary.LittleEndian.Uint64(sum[:])>>11) / (1 << 53)
+}
+
+// drawnBy is the hash of the sample's group, or else of its content.
+func (s Sample) drawnBy(o SplitOptions) (contentHash, error) {
+	if o.Group != nil {
+		if group := o.Group(s); group != "" {
+			return sha256.Sum256([]byte(group)), nil
+		}
+	}
+	return s.hash(o.Limits)
 }
 
 // assign gives each different draw of a class its split. A split left empty

@@ -124,3 +124,20 @@ func TestSplitErrors(t *testing.T) {
 	_, err = d.Split(ctx, SplitOptions{Val: .4, Test: -1})
 	require.ErrorIs(t, err, context.Canceled)
 }
+
+func TestAGroupIsNotDivided(t *testing.T) {
+	fsys := flat(0, 200, "a", "b")
+	group := func(s Sample) string { return s.Path[len(s.Path)-6:] } // some of each class
+	d := openSplit(t, fsys, SplitOptions{Group: group, Val: .3, Test: .3})
+	of := map[string]Split{}
+	for _, s := range d.All() {
+		if known, ok := of[group(s)]; ok {
+			require.Equal(t, known, s.Split, s.Path)
+		}
+		of[group(s)] = s.Split
+	}
+	require.Greater(t, len(of), 9)
+	require.Less(t, len(of), 200)
+	none := openSplit(t, fsys, SplitOptions{Group: func(Sample) string { return "" }})
+	require.Equal(t, splitsByPath(openSplit(t, fsys, SplitOptions{})), splitsByPath(none))
+}
