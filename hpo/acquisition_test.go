@@ -94,6 +94,7 @@ func TestWarpsOfValuesRiseAndTheirSlopesAreTheirs(t *testing.T) {
 			slope := (w.at(v+h) - w.at(v-h)) / (2 * h)
 			require.Positive(t, slope)
 			require.InDelta(t, math.Log(slope), w.logSlope(v), 1e-5)
+			require.InDelta(t, v, w.back(w.at(v)), 1e-9*(1+math.Abs(v)))
 			sum += math.Log(slope)
 		}
 		require.InDelta(t, sum, w.slope, 1e-4)

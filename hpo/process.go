@@ -12,23 +12,16 @@ import (
 func (r *record) byProcess() (code, string, model, error) {
 	rng := r.rng(2)
 	m := r.model
-	done := r.ended(Done)
-	values := make([]float64, len(done))
-	for i, t := range done {
-		values[i] = t.Value
-	}
-	data := r.data(done)
-	var y []float64
-	m.Value, y = r.fitValues(m.Value, data, values, rng)
-	data.Y = y
-	process := gp.New(data, m.Value.Params)
+	f := r.fit(m.Value, rng)
+	m.Value = f.fitted
+	done, data, process := f.done, f.data, f.process
 	best, order := incumbents(process, data, done)
 	process = r.withRunning(process, data, m.Value.Params)
 	var success *gp.Process
 	if failed := r.ended(Failed); len(failed) > 0 {
 		m.Success, success = r.fitSuccess(m.Success, done, failed, rng)
 	}
-	acquisition := r.acquisition(done, y, rng)
+	acquisition := r.acquisition(done, data.Y, rng)
 	h := hunt{space: r.space, taken: func(x code) bool { return r.taken[x.key()] }, best: order, rng: rng, seed: rng.Uint64()}
 	for range r.options.Threads {
 		n := len(r.space.params)
@@ -45,6 +38,29 @@ func (r *record) byProcess() (code, string, model, error) {
 	}
 	x, by, err := r.byChance()
 	return x, by, m, err
+}
+
+// A surrogate is the process of the values of trials.
+type surrogate struct {
+	*fitted
+	done    []Trial
+	data    gp.Data
+	process *gp.Process
+	warp    outputWarp
+}
+
+// fit conditions a process on the trials that are done, of which there are some.
+func (r *record) fit(last *fitted, rng *rand.Rand) surrogate {
+	s := surrogate{done: r.ended(Done)}
+	values := make([]float64, len(s.done))
+	for i, t := range s.done {
+		values[i] = t.Value
+	}
+	s.data = r.data(s.done)
+	s.fitted, s.warp = r.fitValues(last, s.data, values, rng)
+	s.data.Y = s.warp.all(values)
+	s.process = gp.New(s.data, s.Params)
+	return s
 }
 
 // ended is the trials of one state.
@@ -120,15 +136,14 @@ func (r *record) withRunning(p *gp.Process, d gp.Data, params gp.Params) *gp.Pro
 // each one at first, each twentieth part later.
 func (f *fitted) due(n int) bool { return f == nil || n-f.N >= max(1, n/20) || n < f.N }
 
-// fitValues returns parameters for the values and the values as the process
-// sees them.
-func (r *record) fitValues(last *fitted, data gp.Data, values []float64, rng *rand.Rand) (*fitted, []float64) {
+// fitValues returns parameters for the values and how the process sees them.
+func (r *record) fitValues(last *fitted, data gp.Data, values []float64, rng *rand.Rand) (*fitted, outputWarp) {
 	choice := warps(values)
 	if r.options.PlainOutputs {
 		choice = choice[:1]
 	}
 	if !last.due(len(values)) && last.Warp < len(choice) {
-		return last, choice[last.Warp].all(values)
+		return last, choice[last.Warp]
 	}
 	next := &fitted{N: len(values)}
 	starts := []gp.Params{gp.Start(data.Label)}
@@ -155,7 +170,7 @@ func (r *record) fitValues(last *fitted, data gp.Data, values []float64, rng *ra
 		next.Warp = at
 		starts = []gp.Params{next.Params}
 	}
-	return next, choice[next.Warp].all(values)
+	return next, choice[next.Warp]
 }
 
 // crossed says whether a number of trials lies between a and b from which on

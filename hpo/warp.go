@@ -108,6 +108,27 @@ func (w outputWarp) at(v float64) float64 {
 	return (min(max(x, -far), far) - w.mean) / w.sd
 }
 
+// back is the value whose transform is y; where there is none, it is infinite.
+func (w outputWarp) back(y float64) float64 {
+	x, l := y*w.sd+w.mean, w.lambda
+	switch {
+	case l == 1:
+	case x >= 0 && l == 0:
+		x = math.Expm1(x)
+	case x >= 0 && 1+l*x <= 0:
+		x = math.Inf(1)
+	case x >= 0:
+		x = math.Expm1(math.Log1p(l*x) / l)
+	case l == 2:
+		x = -math.Expm1(-x)
+	case 1-(2-l)*x <= 0:
+		x = math.Inf(-1)
+	default:
+		x = -math.Expm1(math.Log1p(-(2-l)*x) / (2 - l))
+	}
+	return w.origin + w.unit*x
+}
+
 func (w outputWarp) logSlope(v float64) float64 {
 	x := w.scaled(v)
 	sign := 1.0

@@ -23,7 +23,7 @@ var layers = [][]string{
 	{"."},
 	{"hpo"},
 	{"hpo/internal/gp"},
-	{"hpo/internal/bfgs", "hpo/internal/qmc"},
+	{"hpo/internal/bfgs", "hpo/internal/qmc", "hpo/internal/svg"},
 	{"augment"},
 	{"efficientnet/lite0"},
 	{"internal/tensorboard"},
