@@ -65,6 +65,7 @@ def randomise(model, generator):
     for m in norms:
         m.eval()
         m.momentum = momentum
+        m.running_var.clamp_(min=0.1 * float(m.running_var.mean()))  # a channel of zeros would count 1/√ε
         m.running_mean += m.running_var.sqrt() * torch.empty_like(m.running_mean).normal_(0, 0.1, generator=generator)
         m.running_var *= torch.empty_like(m.running_var).uniform_(0.8, 1.25, generator=generator)
 
