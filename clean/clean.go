@@ -92,7 +92,7 @@ func CheckFS(ctx context.Context, fsys fs.FS, o Options, hooks ...Hooks) (Report
 	if err != nil {
 		return Report{}, fmt.Errorf("clean: %w", err)
 	}
-	c := checker{Options: o, fsys: fsys, hooks: hooks, seen: make([]seen, len(files))}
+	c := checker{Options: o, fsys: fsys, hooks: hooks, seen: make([]seen, len(files)), keep: keptThumbs}
 	if err := c.look(ctx, files); err != nil {
 		return Report{}, fmt.Errorf("clean: %w", err)
 	}
@@ -110,15 +110,24 @@ type checker struct {
 	hooks []Hooks
 	seen  []seen // as the files
 
+	keep   int64        // thumbs at most in memory; the rest is decoded once more when needed
+	thumbs atomic.Int64 // kept or not
+
 	big   sync.Mutex // held while a big picture is in memory
 	calls sync.Mutex // of hooks
 	done  int
 }
 
+// keptThumbs, of 4 kB, are half a gigabyte.
+const keptThumbs = 1 << 17
+
 // look inspects all files.
 func (c *checker) look(ctx context.Context, files []file) error {
 	return each(ctx, c.Threads, len(files), func(i int) {
 		c.seen[i] = c.inspect(files[i])
+		if p := c.seen[i].print; p != nil && c.thumbs.Add(1) > c.keep {
+			p.thumb = nil
+		}
 		c.calls.Lock()
 		defer c.calls.Unlock()
 		c.done++

@@ -5,9 +5,6 @@ import (
 	"encoding/binary"
 	"image/color"
 	"image/jpeg"
-	"path"
-	"slices"
-	"strings"
 )
 
 type format struct {
@@ -52,17 +49,6 @@ func hasMagic(data []byte, magic string) bool {
 		}
 	}
 	return true
-}
-
-// hasPictureName tells a picture by its extension.
-func hasPictureName(name string) bool {
-	ext := strings.ToLower(path.Ext(name))
-	for _, f := range formats {
-		if slices.Contains(f.exts, ext) {
-			return true
-		}
-	}
-	return false
 }
 
 // A header is what a file says of its pixels before they are decoded. What is

@@ -28,10 +28,15 @@ const (
 	NearDuplicate  Kind = "near duplicate" // shows the same photograph as another of its class and split
 	Leak           Kind = "leak"           // shows the same photograph as one of a later split: train, val, test
 	LabelConflict  Kind = "label conflict" // shows the same photograph as one of another class
+
+	// Check does not look for these; who does (argus.Mislabels and
+	// argus.Outliers) may add them to Report.Faults.
+	Mislabel Kind = "likely mislabel"
+	Outlier  Kind = "outlier"
 )
 
 var kinds = []Kind{Unreadable, NotPicture, WrongExtension, CMYK, Grey, Alpha, Deep, Animated, TooSmall, OddAspect, Blank, Dark, Blurred,
-	Duplicate, NearDuplicate, Leak, LabelConflict}
+	Duplicate, NearDuplicate, Leak, LabelConflict, Mislabel, Outlier}
 
 // Report is what Check found, in an order that depends on the files alone. In
 // JSON, names that are no UTF-8 lose the bytes that are not.

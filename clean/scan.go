@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/argus-go/argus/internal/picture"
 )
 
 // The splits a file may belong to, by its folder.
@@ -102,7 +104,7 @@ func hasSplits(files []file) bool {
 		}
 		if strings.Contains(rest, "/") {
 			folders = true
-		} else if hasPictureName(rest) {
+		} else if picture.IsName(rest) {
 			return false
 		}
 	}

@@ -92,7 +92,7 @@ func clothes(t testing.TB) *checker {
 		fsys := os.DirFS(dir)
 		files, err := scan(fsys)
 		require.NoError(t, err)
-		clothesSeen = checker{Options: Options{}.completed(), fsys: fsys, seen: make([]seen, len(files))}
+		clothesSeen = checker{Options: Options{}.completed(), fsys: fsys, seen: make([]seen, len(files)), keep: keptThumbs}
 		require.NoError(t, clothesSeen.look(context.Background(), files))
 	})
 	return &checker{Options: clothesSeen.Options, fsys: clothesSeen.fsys, seen: slices.Clone(clothesSeen.seen)}
@@ -111,6 +111,30 @@ func (c *checker) plant(t testing.TB, rng *rand.Rand, change change, s seen) (pa
 	planted := checker{Options: c.Options, fsys: fstest.MapFS{path: {Data: changed(t, rng, change, data)}}}
 	c.seen = append(c.seen, planted.inspect(file{path: path, class: s.Class, split: Train}))
 	return path
+}
+
+func TestPairsAreTheSameWhereThumbsWereNotKept(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 9))
+	fsys := fstest.MapFS{}
+	for i := range 6 {
+		data := asJPEG(t, scene(uint64(i), 200, 160))
+		fsys[fmt.Sprintf("train/a/%d.jpg", i)] = &fstest.MapFile{Data: data}
+		fsys[fmt.Sprintf("test/a/%d.jpg", i)] = &fstest.MapFile{Data: changed(t, rng, changes[i], data)}
+	}
+	var want []pair
+	for _, keep := range []int64{100, 5, 0} {
+		files, err := scan(fsys)
+		require.NoError(t, err)
+		c := checker{Options: Options{}.completed(), fsys: fsys, seen: make([]seen, len(files)), keep: keep}
+		require.NoError(t, c.look(t.Context(), files))
+		got, err := c.twins(t.Context())
+		require.NoError(t, err)
+		require.Len(t, got, 6)
+		if want != nil {
+			require.Equal(t, want, got)
+		}
+		want = got
+	}
 }
 
 // Test is by other people than train and val.
