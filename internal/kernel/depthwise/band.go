@@ -7,6 +7,7 @@ import (
 	"sync"
 	"unsafe"
 
+	"github.com/argus-go/argus/internal/kernel/vec"
 	"github.com/argus-go/argus/internal/parallel"
 )
 
@@ -59,7 +60,9 @@ func (a assembly) table() kernels {
 				backward(crew, s, n, kernel, dy, dx)
 				return
 			}
-			turned, last := make([]float32, len(kernel)), s.KH*s.KW-1
+			lent := vec.Floats.Take(len(kernel))
+			defer vec.Floats.Give(lent)
+			turned, last := *lent, s.KH*s.KW-1
 			for t := range last + 1 {
 				copy(turned[(last-t)*s.C:][:s.C], kernel[t*s.C:])
 			}
@@ -77,7 +80,9 @@ func (a assembly) table() kernels {
 				return
 			}
 			p := s.bands(n, 1, 1)
-			parts := make([]float32, n*p.bands*len(dk))
+			lent := vec.Floats.TakeZero(n * p.bands * len(dk))
+			defer vec.Floats.Give(lent)
+			parts := *lent
 			p.each(crew, x, func(b *band) {
 				b.gradient(a.lanes, g, dy, parts[(b.picture*p.bands+b.index)*len(dk):][:len(dk)])
 			})

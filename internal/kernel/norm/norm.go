@@ -18,11 +18,14 @@ func Moments(crew *parallel.Crew, rows, c int, x, mean, variance []float32) {
 	fit(rows*c, len(x))
 	fit(c, len(mean), len(variance))
 	n := float64(rows)
-	sums := vec.ReduceRows(crew, rows, c, 1, func(lo, hi int, acc []float32) { vec.SumRows(x[lo*c:hi*c], acc) })
-	for i, s := range sums {
-		mean[i] = float32(s / n)
+	lent := vec.Doubles.Take(2 * c)
+	defer vec.Doubles.Give(lent)
+	about := *lent
+	vec.ReduceRows(crew, rows, c, 1, about[:c], func(lo, hi int, acc []float32) { vec.SumRows(x[lo*c:hi*c], acc) })
+	for i := range mean {
+		mean[i] = float32(about[i] / n)
 	}
-	about := vec.ReduceRows(crew, rows, c, 2, func(lo, hi int, acc []float32) {
+	vec.ReduceRows(crew, rows, c, 2, about, func(lo, hi int, acc []float32) {
 		vec.SumOff(x[lo*c:hi*c], mean, acc[:c])
 		vec.SumAbout(x[lo*c:hi*c], mean, acc[c:])
 	})
@@ -54,7 +57,9 @@ func Fold(mean, variance, gamma, beta []float32, eps float32, scale, shift []flo
 
 // Apply computes y = (x-mean)/√(variance+eps)·gamma + beta. y may be x.
 func Apply(crew *parallel.Crew, rows, c int, x, y, mean, variance, gamma, beta []float32, eps float32) {
-	scale, shift := make([]float32, c), make([]float32, c)
+	lent := vec.Floats.Take(2 * c)
+	defer vec.Floats.Give(lent)
+	scale, shift := (*lent)[:c], (*lent)[c:]
 	Fold(mean, variance, gamma, beta, eps, scale, shift)
 	vec.Affine(crew, rows, c, x, scale, shift, y)
 }
@@ -65,10 +70,14 @@ func Apply(crew *parallel.Crew, rows, c int, x, y, mean, variance, gamma, beta [
 func Backward(crew *parallel.Crew, rows, c int, x, dy, mean, variance, gamma []float32, eps float32, dx, dgamma, dbeta []float32) {
 	fit(rows*c, len(x), len(dy))
 	fit(c, len(mean), len(variance))
-	g := gradients(crew, rows, c, x, dy, mean, variance, eps)
+	lent := vec.Doubles.Take(3 * c)
+	defer vec.Doubles.Give(lent)
+	g := gradients(crew, rows, c, x, dy, mean, variance, eps, *lent)
 	if dx != nil {
 		// dx = a·dy + b·x + k with the projections of dy on 1 and x̂ taken out.
-		a, b, k := make([]float32, c), make([]float32, c), make([]float32, c)
+		lent := vec.Floats.Take(3 * c)
+		defer vec.Floats.Give(lent)
+		a, b, k := (*lent)[:c], (*lent)[c:2*c], (*lent)[2*c:]
 		for i := range c {
 			scale := g.rstd[i]
 			if gamma != nil {
@@ -92,14 +101,18 @@ func BackwardFrozen(crew *parallel.Crew, rows, c int, x, dy, mean, variance, gam
 	fit(c, len(mean), len(variance))
 	switch {
 	case dgamma != nil:
-		g := gradients(crew, rows, c, x, dy, mean, variance, eps)
+		lent := vec.Doubles.Take(3 * c)
+		defer vec.Doubles.Give(lent)
+		g := gradients(crew, rows, c, x, dy, mean, variance, eps, *lent)
 		round(g.dgamma, dgamma)
 		round(g.dbeta, dbeta)
 	case dbeta != nil:
 		vec.ColumnSums(crew, rows, c, dy, dbeta)
 	}
 	if dx != nil {
-		scale, shift := make([]float32, c), make([]float32, c)
+		lent := vec.Floats.Take(2 * c)
+		defer vec.Floats.Give(lent)
+		scale, shift := (*lent)[:c], (*lent)[c:]
 		Fold(mean, variance, gamma, nil, eps, scale, shift)
 		vec.ScaleChannels(crew, rows, c, dy, scale, dx)
 	}
@@ -107,13 +120,13 @@ func BackwardFrozen(crew *parallel.Crew, rows, c int, x, dy, mean, variance, gam
 
 type sums struct{ rstd, dgamma, dbeta []float64 }
 
-// gradients sums dy and dy·x̂, x̂ = (x-mean)·rstd.
-func gradients(crew *parallel.Crew, rows, c int, x, dy, mean, variance []float32, eps float32) sums {
-	total := vec.ReduceRows(crew, rows, c, 2, func(lo, hi int, acc []float32) {
+// gradients sums dy and dy·x̂, x̂ = (x-mean)·rstd, in the memory of room [3c].
+func gradients(crew *parallel.Crew, rows, c int, x, dy, mean, variance []float32, eps float32, room []float64) sums {
+	g := sums{dbeta: room[:c], dgamma: room[c : 2*c], rstd: room[2*c:]}
+	vec.ReduceRows(crew, rows, c, 2, room[:2*c], func(lo, hi int, acc []float32) {
 		vec.SumRows(dy[lo*c:hi*c], acc[:c])
 		vec.DotRows(dy[lo*c:hi*c], x[lo*c:hi*c], mean, acc[c:])
 	})
-	g := sums{rstd: make([]float64, c), dbeta: total[:c], dgamma: total[c:]}
 	for i := range c {
 		g.rstd[i] = 1 / math.Sqrt(float64(variance[i])+float64(eps))
 		g.dgamma[i] *= g.rstd[i]

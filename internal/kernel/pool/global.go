@@ -18,7 +18,9 @@ func GlobalAvg(crew *parallel.Crew, n, hw, c int, x, y []float32) {
 func GlobalAvgBackward(crew *parallel.Crew, n, hw, c int, dy, dx []float32) {
 	checkGlobal(n, hw, c, len(dx), len(dy))
 	vec.Split(crew, n*hw, c, func(lo, hi int) {
-		mean, img := make([]float32, c), -1
+		lent := vec.Floats.Take(c)
+		defer vec.Floats.Give(lent)
+		mean, img := *lent, -1
 		for p := lo; p < hi; p++ {
 			if p/hw != img {
 				img = p / hw

@@ -53,7 +53,9 @@ func Gate(crew *parallel.Crew, n, hw, c int, x, g, y []float32) {
 func GateGradient(crew *parallel.Crew, n, hw, c int, x, dy, dg []float32) {
 	same(n*hw*c, len(x), len(dy))
 	same(n*c, len(dg))
-	zero := make([]float32, c)
+	lent := Floats.TakeZero(c)
+	defer Floats.Give(lent)
+	zero := *lent
 	SumImages(crew, n, hw, c, dg, func(lo, hi int, acc []float32) {
 		k.dotRows(dy[lo*c:hi*c], x[lo*c:hi*c], zero, acc)
 	})
@@ -63,10 +65,9 @@ func GateGradient(crew *parallel.Crew, n, hw, c int, x, dy, dg []float32) {
 func ColumnSums(crew *parallel.Crew, rows, c int, x, sums []float32) {
 	same(rows*c, len(x))
 	same(c, len(sums))
-	total := ReduceRows(crew, rows, c, 1, func(lo, hi int, acc []float32) { k.sumRows(x[lo*c:hi*c], acc) })
-	for i, t := range total {
-		sums[i] = float32(t)
-	}
+	round(sums, func(sums []float64) {
+		ReduceRows(crew, rows, c, 1, sums, func(lo, hi int, acc []float32) { k.sumRows(x[lo*c:hi*c], acc) })
+	})
 }
 
 // SumRows adds the rows of len(acc) channels in x to acc, in order.
@@ -86,18 +87,20 @@ const block = 64
 
 // ReduceRows sums over rows: f adds the terms of rows [lo, hi), at most 64,
 // to acc (terms·c values, zero at first). The float32 sums of such blocks are
-// added in float64, in an order that depends on rows, c and terms alone.
-func ReduceRows(crew *parallel.Crew, rows, c, terms int, f func(lo, hi int, acc []float32)) []float64 {
+// added in float64, in an order that depends on rows, c and terms alone, and
+// written to sums [terms·c].
+func ReduceRows(crew *parallel.Crew, rows, c, terms int, sums []float64, f func(lo, hi int, acc []float32)) {
 	width := terms * c
 	span := max(1, 4*grain/max(1, c*block)) * block
 	chunks := (rows + span - 1) / span
-	if chunks == 0 {
-		return make([]float64, width)
-	}
-	parts := make([]float64, chunks*width)
+	lent := Doubles.TakeZero(chunks * width)
+	defer Doubles.Give(lent)
+	parts := *lent
 	crew.Do(chunks, func(i int) {
 		part := parts[i*width : (i+1)*width]
-		acc := make([]float32, width)
+		lent := Floats.Take(width)
+		defer Floats.Give(lent)
+		acc := *lent
 		for lo := i * span; lo < min(rows, (i+1)*span); lo += block {
 			clear(acc)
 			f(lo, min(rows, lo+block), acc)
@@ -106,29 +109,35 @@ func ReduceRows(crew *parallel.Crew, rows, c, terms int, f func(lo, hi int, acc 
 			}
 		}
 	})
-	for i := 1; i < chunks; i++ {
+	clear(sums[:width])
+	for i := range chunks {
 		for j, v := range parts[i*width : (i+1)*width] {
-			parts[j] += v
+			sums[j] += v
 		}
 	}
-	return parts[:width]
 }
 
 // SumImages sums over the hw pixels of each image: f adds rows [lo, hi) of
 // one image to acc (c values); y is [n, c].
 func SumImages(crew *parallel.Crew, n, hw, c int, y []float32, f func(lo, hi int, acc []float32)) {
 	if n == 1 {
-		for i, v := range ReduceRows(crew, hw, c, 1, f) {
-			y[i] = float32(v)
-		}
+		round(y, func(sums []float64) { ReduceRows(crew, hw, c, 1, sums, f) })
 		return
 	}
 	crew.Do(n, func(i int) {
 		shifted := func(lo, hi int, acc []float32) { f(i*hw+lo, i*hw+hi, acc) }
-		for j, v := range ReduceRows(nil, hw, c, 1, shifted) {
-			y[i*c+j] = float32(v)
-		}
+		round(y[i*c:(i+1)*c], func(sums []float64) { ReduceRows(nil, hw, c, 1, sums, shifted) })
 	})
+}
+
+// round stores what f sums.
+func round(y []float32, f func(sums []float64)) {
+	sums := Doubles.Take(len(y))
+	defer Doubles.Give(sums)
+	f(*sums)
+	for i, v := range *sums {
+		y[i] = float32(v)
+	}
 }
 
 // CopyChannels copies c channels of each pixel between tensors whose pixels
