@@ -13,7 +13,7 @@ import (
 // Connections on Learning" (arXiv:1602.07261). Its blocks are stem, mixed_5b,
 // block35_1–10, mixed_6a, block17_1–20, mixed_7a, block8_1–10 and conv_7b;
 // fine-tuning begins at block8_1 or block17_1. Keras' names of layers are
-// aliases: block35_1_ac, block35_1_conv, conv_7b_ac.
+// aliases: block35_1_ac, conv_7b_ac.
 func ResNetV2(classes int) nn.Model {
 	body := nn.Seq{ //                       output for 299×299
 		stem(), //                           35×35×192
@@ -53,11 +53,7 @@ func ResNetV2(classes int) nn.Model {
 	m.Aliases = map[string]string{"conv_7b_ac": "conv_7b"}
 	for _, l := range body {
 		b, ok := l.(nn.Block)
-		if !ok || !strings.HasPrefix(b.Name, "block") {
-			continue
-		}
-		m.Aliases[b.Name+"_conv"] = b.Name + "/up"
-		if b.Name != "block8_10" { // which has none
+		if ok && strings.HasPrefix(b.Name, "block") && b.Name != "block8_10" { // which has none
 			m.Aliases[b.Name+"_ac"] = b.Name
 		}
 	}
