@@ -59,7 +59,7 @@ func TestAnAddressIsCheckedWhenItIsConnectedTo(t *testing.T) {
 	inside.Start()
 	defer inside.Close()
 
-	o := impatient()
+	o := once()
 	o.AllowPrivate = []string{"127.0.0.1"}
 	f, err := newFetcher(o)
 	require.NoError(t, err)

@@ -40,9 +40,17 @@ func reasonOf(t testing.TB, o Download, address string) (reason Reason, body []b
 	return refusal.Reason, b.Bytes()
 }
 
+// impatient leaves a server soon.
 func impatient() Download {
+	o := once()
+	o.Stall, o.Timeout = 60*time.Millisecond, 250*time.Millisecond
+	return o
+}
+
+// once tries again but once.
+func once() Download {
 	o := quick()
-	o.Stall, o.Timeout, o.Retries = 60*time.Millisecond, 250*time.Millisecond, 1
+	o.Retries = 1
 	return o
 }
 
@@ -69,7 +77,7 @@ func TestServersThatStallAreLeft(t *testing.T) {
 			began := time.Now()
 			reason, _ := reasonOf(t, impatient(), s.URL+path)
 			require.Equal(t, TooSlow, reason)
-			require.Less(t, time.Since(began), 3*time.Second)
+			require.Less(t, time.Since(began), 20*time.Second)
 		})
 	}
 }
@@ -97,7 +105,7 @@ func raw(t testing.TB, answer string) string {
 }
 
 func TestAnswersThatBreakOffOrLieAreRefused(t *testing.T) {
-	o := impatient()
+	o := once()
 	o.IgnoreRobots = true // it would break off as well
 	for name, answer := range map[string]string{
 		"nothing":            "",
@@ -145,7 +153,7 @@ func TestABodyThatBreaksOffIsContinuedWhereItEnded(t *testing.T) {
 			require.Equal(t, c.ranged, r.Header.Get("Range") == fmt.Sprintf("bytes=%d-", half), name)
 			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(want))
 		})
-		reason, body := reasonOf(t, impatient(), s.URL+"/big")
+		reason, body := reasonOf(t, once(), s.URL+"/big")
 		require.Equal(t, Reason(""), reason, name)
 		require.True(t, bytes.Equal(want, body), name)
 		require.EqualValues(t, 2, asked.Load(), name)
@@ -172,7 +180,7 @@ func TestAContinuationFromElsewhereStartsAnew(t *testing.T) {
 			w.Write(want)
 		}
 	})
-	o := impatient()
+	o := once()
 	o.Retries = 2
 	reason, body := reasonOf(t, o, s.URL+"/big")
 	require.Equal(t, Reason(""), reason)
@@ -288,7 +296,7 @@ func TestNoRedirectLeadsToAPrivateAddress(t *testing.T) {
 		w.WriteHeader(http.StatusFound)
 	})
 	_, port, _ := net.SplitHostPort(inside.Listener.Addr().String())
-	f := fetcherWithPublic(impatient(), "public.example", s.Listener.Addr().String())
+	f := fetcherWithPublic(once(), "public.example", s.Listener.Addr().String())
 	defer f.close()
 	reason := func(address string) Reason {
 		var b bytes.Buffer
@@ -471,7 +479,7 @@ func TestRobotsAreRespectedUnlessTheCallerSaysOtherwise(t *testing.T) {
 			w.WriteHeader(c.status)
 			io.WriteString(w, c.robots)
 		})
-		f, err := newFetcher(impatient())
+		f, err := newFetcher(once())
 		require.NoError(t, err)
 		for n := range 2 {
 			var b bytes.Buffer
@@ -484,7 +492,7 @@ func TestRobotsAreRespectedUnlessTheCallerSaysOtherwise(t *testing.T) {
 		}
 		f.close()
 		require.EqualValues(t, 1, read.Load(), name)
-		o := impatient()
+		o := once()
 		o.IgnoreRobots = true
 		reason, _ := reasonOf(t, o, s.URL+"/p/1.jpg")
 		require.Equal(t, Reason(""), reason, name)
@@ -551,10 +559,10 @@ func TestWhatWillNotChangeIsAskedForOnce(t *testing.T) {
 	})
 	for status, want := range map[int]int32{400: 1, 403: 1, 404: 1, 410: 1, 451: 1, 501: 1, 204: 1, 304: 1, 408: 2, 500: 2, 502: 2, 503: 2, 504: 2} {
 		asked.Store(0)
-		reason, _ := reasonOf(t, impatient(), s.URL+"/status/"+strconv.Itoa(status))
+		reason, _ := reasonOf(t, once(), s.URL+"/status/"+strconv.Itoa(status))
 		require.Equal(t, BadStatus, reason)
 		require.Equal(t, want, asked.Load(), status)
 	}
-	reason, _ := reasonOf(t, impatient(), "http://nobody.invalid/x.jpg")
+	reason, _ := reasonOf(t, once(), "http://nobody.invalid/x.jpg")
 	require.Contains(t, []Reason{Robots, Broken}, reason)
 }
