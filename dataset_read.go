@@ -211,7 +211,7 @@ func (r *reader) square(data []byte, free chan []uint8) ([]uint8, error) {
 	r.memory.take(pixels)
 	defer r.memory.give(pixels)
 	start := time.Now()
-	img, err := picture.Decode(data, r.Limits)
+	img, err := r.Preprocess.decode(data, r.Limits)
 	start = lap(&r.decodeNS, start)
 	if err != nil {
 		return nil, err

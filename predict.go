@@ -27,33 +27,33 @@ var ErrNotFitted = errors.New("the classifier has no head for its classes, call 
 // Predict returns all classes, the most probable first. It prepares the picture
 // as Fit did, and refuses one that is larger than the limits of Fit.
 func (c *Classifier) Predict(ctx context.Context, img image.Image) ([]Prediction, error) {
-	return c.predictOne(ctx, "predict", func(l Limits) (*picture.RGB, error) { return picture.FromImage(img, l) })
+	return c.predictOne(ctx, "predict", func(_ Preprocess, l Limits) (*picture.RGB, error) { return picture.FromImage(img, l) })
 }
 
 // PredictReader is Predict for a picture file: JPEG, PNG, GIF, BMP, TIFF or
 // WebP, its EXIF orientation applied.
 func (c *Classifier) PredictReader(ctx context.Context, r io.Reader) ([]Prediction, error) {
-	return c.predictOne(ctx, "predict", func(l Limits) (*picture.RGB, error) { return decode(r, l) })
+	return c.predictOne(ctx, "predict", func(p Preprocess, l Limits) (*picture.RGB, error) { return decode(r, p, l) })
 }
 
 // PredictFile is PredictReader for the file at path.
 func (c *Classifier) PredictFile(ctx context.Context, path string) ([]Prediction, error) {
-	return c.predictOne(ctx, "predict "+path, func(l Limits) (*picture.RGB, error) {
+	return c.predictOne(ctx, "predict "+path, func(p Preprocess, l Limits) (*picture.RGB, error) {
 		f, err := os.Open(path)
 		if err != nil {
 			return nil, withoutPath(err) // which stands in the message already
 		}
 		defer f.Close()
-		return decode(f, l)
+		return decode(f, p, l)
 	})
 }
 
-func decode(r io.Reader, l Limits) (*picture.RGB, error) {
+func decode(r io.Reader, p Preprocess, l Limits) (*picture.RGB, error) {
 	data, err := picture.Read(r, l)
 	if err != nil {
 		return nil, err
 	}
-	return picture.Decode(data, l)
+	return p.decode(data, l)
 }
 
 // PredictBatch is Predict for several pictures, which takes less time than one
@@ -100,12 +100,12 @@ func (c *Classifier) embed(ctx context.Context, s *snapshot, img image.Image) ([
 	return s.through(ctx, bodyWay, c.Threads, 1, func(_ int, l Limits) (*picture.RGB, error) { return picture.FromImage(img, l) })
 }
 
-func (c *Classifier) predictOne(ctx context.Context, what string, decode func(Limits) (*picture.RGB, error)) ([]Prediction, error) {
+func (c *Classifier) predictOne(ctx context.Context, what string, decode func(Preprocess, Limits) (*picture.RGB, error)) ([]Prediction, error) {
 	s, err := c.fitted(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("argus: %s: %w", what, err)
 	}
-	y, err := s.through(ctx, wholeWay, c.Threads, 1, func(_ int, l Limits) (*picture.RGB, error) { return decode(l) })
+	y, err := s.through(ctx, wholeWay, c.Threads, 1, func(_ int, l Limits) (*picture.RGB, error) { return decode(s.prep, l) })
 	if err != nil {
 		return nil, fmt.Errorf("argus: %s: %w", what, err)
 	}

@@ -96,6 +96,11 @@ type Preprocess struct {
 	CropFraction float64 `json:"crop_fraction,omitempty"`
 	Border       uint8   `json:"border,omitempty"` // for Pad; 0 is black
 	Filter       Filter  `json:"filter"`
+	// FastJPEG lets JPEG files much bigger than the square be decoded at a half, a
+	// quarter or an eighth of their size: several times as fast for a camera's
+	// photographs. The square then differs by about one level in the mean from that of
+	// the whole picture, and so from that of an image.Image given to Predict.
+	FastJPEG bool `json:"fast_jpeg,omitempty"`
 	// Mean and Std are of red, green and blue. A zero Std takes Mean, Std and
 	// BGR from the network.
 	Mean [3]float32 `json:"mean"`
@@ -161,6 +166,18 @@ func (p Preprocess) square(dst []uint8, img *picture.RGB) {
 	}
 	filters := [...]resize.Filter{Bilinear: resize.Bilinear, Bicubic: resize.Bicubic}
 	resize.RGB(to, src, filters[p.Filter])
+}
+
+// decode decodes a file, at the size that the square needs where that is enough.
+func (p Preprocess) decode(data []byte, l Limits) (*picture.RGB, error) {
+	if !p.FastJPEG {
+		return picture.Decode(data, l)
+	}
+	side := p.Size
+	if p.Fit == Crop {
+		side = int(float64(side) / p.CropFraction)
+	}
+	return picture.DecodeAtLeast(data, side, side, l)
 }
 
 // inside returns the size of a w×h picture scaled to touch the square's sides.

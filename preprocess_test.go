@@ -3,11 +3,14 @@ package argus
 import (
 	"encoding/json"
 	"math"
+	"os"
 	"testing"
+	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/argus-go/argus/internal/picture"
+	"github.com/argus-go/argus/internal/shared"
 )
 
 // framed is a w×h picture of one grey level.
@@ -120,4 +123,32 @@ func TestFloatsAreNormalisedPixels(t *testing.T) {
 	p.BGR = true
 	p.floats(dst, []uint8{255, 10, 0})
 	require.Equal(t, []float32{-.5, 10, 1}, dst)
+}
+
+func TestFastJPEGIsNearTheWholePictureAndTheSameInFitAndPredict(t *testing.T) {
+	data, err := os.ReadFile(shared.Path(t, "data/photos/rocket.jpg")) // 640×427
+	require.NoError(t, err)
+	whole := Preprocess{Size: 96, Mean: [3]float32{0, 0, 0}, Std: [3]float32{1, 1, 1}}
+	for _, fit := range []Framing{Stretch, Crop, Pad} {
+		whole.Fit, whole.CropFraction = fit, .75
+		fast := whole
+		fast.FastJPEG = true
+		squares := [2][]uint8{}
+		for i, p := range []Preprocess{whole, fast} {
+			img, err := p.decode(data, Limits{})
+			require.NoError(t, err)
+			squares[i] = make([]uint8, p.squareLen())
+			p.square(squares[i], img)
+		}
+		sum := 0
+		for i, v := range squares[0] {
+			sum += max(int(v)-int(squares[1][i]), int(squares[1][i])-int(v))
+		}
+		mean := float64(sum) / float64(len(squares[0]))
+		require.Positive(t, mean)
+		require.Less(t, mean, 1.0, "%v", fit)
+
+		got := readAll(t, &reader{Preprocess: fast, Threads: 1}, []Sample{{Path: "rocket.jpg", fsys: fstest.MapFS{"rocket.jpg": {Data: data}}}})
+		require.Equal(t, squares[1], got[0].Views[0].Square)
+	}
 }

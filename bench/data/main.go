@@ -109,10 +109,10 @@ func decode(data []byte) func(int) error {
 	}
 }
 
-// load is how Fit reads a picture.
+// load is how Fit reads a picture, with Preprocess.FastJPEG.
 func load(data []byte) (*augment.RGB, error) {
 	const size = 224
-	p, err := picture.Decode(data, picture.Limits{})
+	p, err := picture.DecodeAtLeast(data, size, size, picture.Limits{})
 	if err != nil {
 		return nil, err
 	}

@@ -7,7 +7,10 @@ import (
 	"bytes"
 	"fmt"
 	"image"
+	"image/jpeg"
 	"io"
+
+	"github.com/argus-go/argus/internal/jpegscale"
 )
 
 // RGB is a picture: H rows of W pixels of three bytes (red, green, blue),
@@ -136,6 +139,45 @@ func Decode(data []byte, l Limits) (rgb *RGB, err error) {
 		return nil, err
 	}
 	return rgb.upright(f.orientation(data)), nil
+}
+
+// DecodeAtLeast is Decode, but a JPEG whose sides are more than twice those wanted may
+// come back at a half, a quarter or an eighth of its size, still 1.1 times as big as w×h
+// or more. Scaled to w×h it then differs from the whole picture by about one level
+// in the mean.
+func DecodeAtLeast(data []byte, w, h int, l Limits) (*RGB, error) {
+	if p := scaled(data, w, h, l); p != nil {
+		return p, nil
+	}
+	return Decode(data, l)
+}
+
+// scaled is nil where data is to be decoded whole; errors are Decode's to find.
+func scaled(data []byte, w, h int, l Limits) *RGB {
+	f, err := formatOf(data)
+	if err != nil || f.name != "jpeg" || l.CheckBytes(int64(len(data))) != nil {
+		return nil
+	}
+	c, err := jpeg.DecodeConfig(bytes.NewReader(data))
+	if err != nil || l.checkPixels(f.name, c.Width, c.Height) != nil {
+		return nil
+	}
+	o := f.orientation(data)
+	if o >= 5 {
+		w, h = h, w
+	}
+	d := 8
+	for d > 1 && (10*c.Width < 11*d*w || 10*c.Height < 11*d*h) {
+		d /= 2
+	}
+	if d == 1 {
+		return nil
+	}
+	pix, pw, ph, err := jpegscale.Decode(data, d)
+	if err != nil {
+		return nil
+	}
+	return (&RGB{pw, ph, pix}).upright(o)
 }
 
 // Pixels returns how many pixels Decode would decode, from the header alone, or
