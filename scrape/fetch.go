@@ -172,7 +172,7 @@ func (f *fetcher) after(h *host, err error, attempt int) (wait time.Duration, ag
 		if status.retryAfter > 0 {
 			wait = status.retryAfter
 		}
-		if status.status == http.StatusTooManyRequests || status.status == http.StatusServiceUnavailable {
+		if status.busy() {
 			h.pause(wait) // all who ask this host wait
 		}
 	}
@@ -241,6 +241,10 @@ func (f *fetcher) one(ctx context.Context, h *host, u *url.URL, p *partial) (nex
 	next, err = f.ask(ctx, u, p, func() { stall.Reset(f.o.Stall) })
 	if err != nil && context.Cause(ctx) == errSlow {
 		err = errSlow
+	}
+	var status *statusError
+	if errors.As(err, &status) && status.busy() {
+		h.pause(min(status.retryAfter, f.o.MaxWait)) // before the next one has its turn
 	}
 	return next, err
 }

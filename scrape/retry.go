@@ -69,6 +69,10 @@ func (e *statusError) Error() string {
 	return text
 }
 
+func (e *statusError) busy() bool {
+	return e.status == http.StatusTooManyRequests || e.status == http.StatusServiceUnavailable
+}
+
 func newStatusError(resp *http.Response) *statusError {
 	return &statusError{status: resp.StatusCode, retryAfter: retryAfter(resp.Header, time.Now())}
 }
