@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"iter"
 	"runtime"
+
+	"github.com/argus-go/argus/augment"
 )
 
 // Images is what WriteImages reads; an argus.Dataset is one.
@@ -43,6 +45,12 @@ type ImageOptions struct {
 	Seed uint64 `json:"seed,omitempty"`
 	// Ordered leaves them in their own order.
 	Ordered bool `json:"ordered,omitempty"`
+	// Augment makes more of the training pictures: Views versions of each, beside
+	// the picture itself and resized like it. An Augment alone means 4 Views, Views alone
+	// mean augment.Default. Pictures without a split are to be divided first, lest
+	// versions of one end up on both sides.
+	Augment augment.Augmentor `json:"augment,omitzero"`
+	Views   int               `json:"views,omitempty"`
 	// Class, Path and Dimensions add the features class, path, and width and
 	// height to image and label.
 	Class      bool `json:"class,omitempty"`
@@ -60,7 +68,7 @@ type ImageOptions struct {
 var ErrOtherSet = errors.New("holds shards of other pictures or options: take another folder, or remove them first")
 
 func (o ImageOptions) check() error {
-	const maxSize = 1 << 14
+	const maxSize, maxViews = 1 << 14, 1000
 	switch {
 	case o.Shards < 0:
 		return fmt.Errorf("%d shards, want 0 or more", o.Shards)
@@ -68,9 +76,25 @@ func (o ImageOptions) check() error {
 		return fmt.Errorf("shards of %d bytes, want 0 or more", o.ShardBytes)
 	case o.Size < 0 || o.Size > maxSize:
 		return fmt.Errorf("size is %d, want 0 to %d", o.Size, maxSize)
+	case o.Views < 0 || o.Views > maxViews:
+		return fmt.Errorf("%d views, want 0 to %d", o.Views, maxViews)
+	}
+	if err := o.Augment.Check(); err != nil {
+		return err
 	}
 	_, err := o.Compression.compressed(nil)
 	return err
+}
+
+// completed fills in what one of Augment and Views says of the other.
+func (o ImageOptions) completed() ImageOptions {
+	switch {
+	case o.Views != 0 && len(o.Augment.Steps) == 0:
+		o.Augment = augment.Default()
+	case o.Views == 0 && len(o.Augment.Steps) > 0:
+		o.Views = 4
+	}
+	return o
 }
 
 func (o ImageOptions) threads() int {
@@ -104,7 +128,7 @@ func WriteImages(ctx context.Context, pictures Images, dir string, o ImageOption
 
 // Hooks are what WriteImages calls meanwhile, from one goroutine.
 type Hooks struct {
-	// Progress is told after each picture.
+	// Progress is told after each picture, or view of one.
 	Progress func(done, total int)
 }
 
@@ -113,7 +137,7 @@ func WriteImagesTo(ctx context.Context, pictures Images, to Store, o ImageOption
 	if err := o.check(); err != nil {
 		return Manifest{}, named("images", err)
 	}
-	plan, err := newPlan(ctx, pictures, o)
+	plan, err := newPlan(ctx, pictures, o.completed())
 	if err != nil {
 		return Manifest{}, named("images", err)
 	}
@@ -134,14 +158,20 @@ type plan struct {
 	ImageOptions
 	classes []string
 	groups  []group
-	total   int    // pictures
+	total   int    // pictures and their views
 	source  string // SHA-256 of all of it
 }
 
 // group is the pictures of a split in the order in which they are written.
 type group struct {
 	split  string
-	images []Image
+	images []view
+}
+
+// view is a version of a picture, 0 the picture itself.
+type view struct {
+	Image
+	number int
 }
 
 func newPlan(ctx context.Context, pictures Images, o ImageOptions) (plan, error) {
@@ -168,11 +198,16 @@ func newPlan(ctx context.Context, pictures Images, o ImageOptions) (plan, error)
 			at[img.Split] = i
 			p.groups = append(p.groups, group{split: img.Split})
 		}
-		p.groups[i].images = append(p.groups[i].images, img)
-		p.total++
+		if o.Views > 0 && img.Split == "" {
+			return plan{}, fmt.Errorf("%s has no split: divide the pictures before they are augmented", img.Path)
+		}
+		p.groups[i].add(img, o.Views)
 		if err := list.Encode([]any{img.Split, img.Path, img.Label, sizeOf(img)}); err != nil {
 			return plan{}, err
 		}
+	}
+	for _, g := range p.groups {
+		p.total += len(g.images)
 	}
 	if p.total == 0 {
 		return plan{}, errors.New("there are no pictures")
@@ -184,6 +219,16 @@ func newPlan(ctx context.Context, pictures Images, o ImageOptions) (plan, error)
 		}
 	}
 	return p, nil
+}
+
+// add takes in a picture and, in train, its views.
+func (g *group) add(img Image, views int) {
+	if g.split != "train" {
+		views = 0
+	}
+	for k := range views + 1 {
+		g.images = append(g.images, view{img, k})
+	}
 }
 
 // sizeOf is the length of a picture's file, -1 where it is not to be had.

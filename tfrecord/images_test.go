@@ -209,10 +209,10 @@ func TestTurnedPicturesAndCMYKAreNotPassedThrough(t *testing.T) {
 	require.NoError(t, err)
 	turned, err := os.ReadFile("../internal/picture/testdata/orientation6.jpg")
 	require.NoError(t, err)
-	out, w, h, err := asJPEG(upright, ImageOptions{})
+	out, w, h, err := asJPEG(upright, 0, ImageOptions{})
 	require.NoError(t, err)
 	require.Equal(t, upright, out)
-	out, w6, h6, err := asJPEG(turned, ImageOptions{})
+	out, w6, h6, err := asJPEG(turned, 0, ImageOptions{})
 	require.NoError(t, err)
 	require.Equal(t, []int{h, w}, []int{w6, h6}) // the file lies on its side
 	require.NotEqual(t, turned, out)
@@ -358,6 +358,46 @@ func TestACompleteSetIsCheckedAndNotWrittenAgain(t *testing.T) {
 			require.Equal(t, want, tree(t, dir))
 		}
 	}
+}
+
+func TestViewsAreOfTrainingPicturesAloneAndAlwaysTheSame(t *testing.T) {
+	in := album(t, 12)
+	plain, dir, again := t.TempDir(), t.TempDir(), t.TempDir()
+	_, err := WriteImages(t.Context(), in, plain, ImageOptions{Shards: 2, Path: true})
+	require.NoError(t, err)
+	o := ImageOptions{Shards: 2, Views: 2, Path: true}
+	m, err := WriteImages(t.Context(), in, dir, o)
+	require.NoError(t, err)
+	byPath := func(dir string) map[string][]string {
+		all := map[string][]string{}
+		for name, data := range tree(t, dir) {
+			if strings.HasSuffix(name, ".tfrec") {
+				for _, e := range examples(t, data) {
+					path := string(e[PathFeature].Bytes[0])
+					all[path] = append(all[path], string(e[ImageFeature].Bytes[0]))
+				}
+			}
+		}
+		return all
+	}
+	was := byPath(plain)
+	for path, views := range byPath(dir) {
+		require.Contains(t, views, was[path][0])
+		want := 1
+		if strings.HasPrefix(path, "train/") {
+			want = 3
+		}
+		slices.Sort(views)
+		require.Len(t, slices.Compact(views), want, path)
+	}
+	require.Len(t, m.Options.Augment.Steps, 7, "the manifest says what was done")
+	o.Threads = 3
+	_, err = WriteImages(t.Context(), in, again, o)
+	require.NoError(t, err)
+	require.Equal(t, tree(t, dir), tree(t, again))
+	in.files = []string{"cat/000.png"}
+	_, err = WriteImages(t.Context(), in, t.TempDir(), o)
+	require.ErrorContains(t, err, "cat/000.png has no split")
 }
 
 func TestOtherPicturesOrOptionsAreRefused(t *testing.T) {

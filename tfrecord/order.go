@@ -9,18 +9,18 @@ import (
 	"sync"
 )
 
-// shuffle puts the pictures in the order of SHA-256(seed, path), so that two
+// shuffle puts the pictures in the order of SHA-256(seed, view, path), so that two
 // of them keep their order when others are added.
 func (g group) shuffle(seed uint64) {
 	keys := make([][sha256.Size]byte, len(g.images))
 	for i, img := range g.images {
-		keys[i] = sha256.Sum256(append(binary.LittleEndian.AppendUint64(nil, seed), img.Path...))
+		keys[i] = sha256.Sum256(append(binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, seed), uint64(img.number)), img.Path...))
 	}
 	sort.Stable(&byKey{g.images, keys})
 }
 
 type byKey struct {
-	images []Image
+	images []view
 	keys   [][sha256.Size]byte
 }
 

@@ -2,12 +2,14 @@ package tfrecord
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"image/color"
 	"image/jpeg"
 	"io/fs"
 
+	"github.com/argus-go/argus/augment"
 	"github.com/argus-go/argus/internal/jpeg444"
 	"github.com/argus-go/argus/internal/kernel/resize"
 	"github.com/argus-go/argus/internal/picture"
@@ -48,15 +50,20 @@ func readImage(open func() (fs.File, error), l Limits) ([]byte, error) {
 	return picture.Read(f, l)
 }
 
-// asJPEG returns a picture file as the JPEG that goes into a record, and its
-// size: the file itself where it can stay as it is. It has been decoded
+// asJPEG returns a picture file, or view number of it, as the JPEG that goes
+// into a record, and its size: the file itself where it can stay as it is. It has been decoded
 // either way, so that no broken picture gets in.
-func asJPEG(data []byte, o ImageOptions) (out []byte, w, h int, err error) {
+func asJPEG(data []byte, number int, o ImageOptions) (out []byte, w, h int, err error) {
 	rgb, err := picture.Decode(data, o.Limits)
 	if err != nil {
 		return nil, 0, 0, err
 	}
-	if o.fits(rgb.W, rgb.H) && isPlainJPEG(data, o.Limits) {
+	if number > 0 {
+		key := augment.Key{Content: sha256.Sum256(data), Epoch: number}
+		if rgb, err = o.Augment.ApplyRGB(rgb, key); err != nil {
+			return nil, 0, 0, err
+		}
+	} else if o.fits(rgb.W, rgb.H) && isPlainJPEG(data, o.Limits) {
 		return data, rgb.W, rgb.H, nil
 	}
 	if !o.fits(rgb.W, rgb.H) {

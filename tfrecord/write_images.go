@@ -225,12 +225,12 @@ func (w *imageWriter) report(n int) {
 }
 
 // encode makes the record of a picture.
-func (w *imageWriter) encode(img Image) encoded {
+func (w *imageWriter) encode(img view) encoded {
 	data, err := readImage(img.Open, w.Limits)
 	if err != nil {
 		return encoded{err: err, fatal: !isPictures(err)}
 	}
-	data, width, height, err := asJPEG(data, w.ImageOptions)
+	data, width, height, err := asJPEG(data, img.number, w.ImageOptions)
 	if err != nil {
 		return encoded{err: err}
 	}
