@@ -45,8 +45,13 @@ func (c *checker) twins(ctx context.Context) ([]pair, error) {
 	if err != nil {
 		return nil, err
 	}
-	alike, err := c.verify(ctx, candidates)
-	return append(pairs, alike...), err
+	scores, err := c.scores(ctx, candidates)
+	for i, m := range candidates {
+		if scores[i] >= alikeFrom {
+			pairs = append(pairs, pair{m.low(), m.high(), SamePhoto, m.bits, scores[i], m.mirrored()})
+		}
+	}
+	return pairs, err
 }
 
 // A candidate is two pictures one of which, or a part of it, has the hash of the
@@ -145,8 +150,8 @@ func groupsOf(at []uint32, places int) [][]uint32 {
 	return groups
 }
 
-// verify compares the candidates and returns the pairs among them.
-func (c *checker) verify(ctx context.Context, candidates []candidate) ([]pair, error) {
+// scores compares the candidates.
+func (c *checker) scores(ctx context.Context, candidates []candidate) ([]float64, error) {
 	var starts []int // where another low number begins
 	for i, m := range candidates {
 		if i == 0 || m.low() != candidates[i-1].low() {
@@ -174,13 +179,7 @@ func (c *checker) verify(ctx context.Context, candidates []candidate) ([]pair, e
 			scores[i], _ = compare(of, as, m.guess())
 		}
 	})
-	var pairs []pair
-	for i, m := range candidates {
-		if scores[i] >= alikeFrom {
-			pairs = append(pairs, pair{m.low(), m.high(), SamePhoto, m.bits, scores[i], m.mirrored()})
-		}
-	}
-	return pairs, err
+	return scores, err
 }
 
 func (c candidate) mirrored() bool { return c.part%2 == 1 }
