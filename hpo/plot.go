@@ -6,7 +6,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/argus-go/argus/hpo/internal/svg"
+	"github.com/argus-go/argus/internal/svg"
 )
 
 const (

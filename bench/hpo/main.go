@@ -37,7 +37,8 @@ func main() {
 
 type flags struct {
 	seeds, evaluations int
-	peers, only, out   string
+	peers, only        string
+	out, plot          string
 	heldOut            bool
 	options            hpo.Options
 	workers            int
@@ -52,13 +53,19 @@ func run(args []string, w io.Writer) error {
 	set.StringVar(&f.peers, "peers", "", "what peers.py recorded")
 	set.StringVar(&f.only, "problems", "", "names, by commas; default all")
 	set.StringVar(&f.out, "out", "", "file to add own rows to, in the form of peers.csv")
+	set.StringVar(&f.plot, "plot", "", "file for a figure of regrets")
 	set.BoolVar(&f.heldOut, "held-out", false, "the problems nothing was tuned on")
 	set.StringVar((*string)(&f.options.Method), "method", "", "gp, tpe or random")
 	set.StringVar((*string)(&f.options.Acquisition), "acquisition", "", "of gp")
 	set.BoolVar(&f.options.PlainInputs, "plain-inputs", false, "no warp of inputs")
 	set.BoolVar(&f.options.PlainOutputs, "plain-outputs", false, "no warp of values")
+	photos := set.String("record", "", "folder of photographs to write a table of losses of, to -out; features are kept in -cache")
+	cache := set.String("cache", "", "")
 	if err := set.Parse(args); err != nil {
 		return err
+	}
+	if *photos != "" {
+		return record(context.Background(), *photos, *cache, f.out)
 	}
 	all := problems
 	if f.heldOut {
@@ -69,11 +76,11 @@ func run(args []string, w io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(w, "%-12s %-10s %9s %9s %6s %6s  median regret, ours ÷ theirs [95 %%] runs\n", "problem", "regret@20", "@40", "@80", "log10", "ms")
-	ratios := map[string][]float64{}
+	ratios, curves := map[string][]float64{}, map[string][]curve{}
+	if f.only != "" {
+		all = slices.DeleteFunc(slices.Clone(all), func(p problem) bool { return !slices.Contains(strings.Split(f.only, ","), p.name) })
+	}
 	for _, p := range all {
-		if f.only != "" && !slices.Contains(strings.Split(f.only, ","), p.name) {
-			continue
-		}
 		ours, err := f.runs(p)
 		if err != nil {
 			return err
@@ -81,7 +88,18 @@ func run(args []string, w io.Writer) error {
 		if err := f.write(p, ours); err != nil {
 			return err
 		}
-		report(w, p, ours, theirs[p.name], f.evaluations, ratios)
+		if err := report(w, p, ours, theirs[p.name], f.evaluations, ratios); err != nil {
+			return err
+		}
+		curves[p.name] = []curve{{"argus", ours}}
+		for peer, runs := range theirs[p.name] {
+			curves[p.name] = append(curves[p.name], curve{peer, runs})
+		}
+	}
+	if f.plot != "" {
+		if err := drawRegrets(f.plot, all, curves); err != nil {
+			return err
+		}
 	}
 	for _, peer := range sortedKeys(ratios) {
 		fmt.Fprintf(w, "geometric mean ÷ %-10s %.3f over %d problems\n", peer, geometric(ratios[peer]), len(ratios[peer]))
@@ -222,7 +240,7 @@ func ratio(a, b []float64) (r, lo, hi float64) {
 	return median(a) / median(b), boot[len(boot)/40], boot[len(boot)-1-len(boot)/40]
 }
 
-func report(w io.Writer, p problem, ours []trace, theirs map[string][]trace, evaluations int, ratios map[string][]float64) {
+func report(w io.Writer, p problem, ours []trace, theirs map[string][]trace, evaluations int, ratios map[string][]float64) error {
 	seconds := 0.0
 	for _, t := range ours {
 		seconds += t.seconds / float64(len(ours))
@@ -230,9 +248,14 @@ func report(w io.Writer, p problem, ours []trace, theirs map[string][]trace, eva
 	last := regrets(p, ours, evaluations)
 	fmt.Fprintf(w, "%-12s %9.3g %9.3g %9.3g %6.2f %6.1f", p.name, median(regrets(p, ours, 20)), median(regrets(p, ours, 40)), median(regrets(p, ours, 80)),
 		math.Log10(geometric(last)), seconds*1e3)
-	ratios["1"] = append(ratios["1"], geometric(last))
+	ratios["one"] = append(ratios["one"], geometric(last))
 	for _, peer := range sortedKeys(theirs) {
 		mine, other := paired(ours, theirs[peer])
+		for i := range mine {
+			if a, b := mine[i].lowest[0], other[i].lowest[0]; math.Abs(a-b) > 1e-8*(1+math.Abs(b)) {
+				return fmt.Errorf("%s, seed %d: the initial points' lowest value is %v, of %s it is %v", p.name, mine[i].seed, a, peer, b)
+			}
+		}
 		a, b := regrets(p, mine, evaluations), regrets(p, other, evaluations)
 		if len(b) == 0 {
 			continue
@@ -242,6 +265,7 @@ func report(w io.Writer, p problem, ours []trace, theirs map[string][]trace, eva
 		fmt.Fprintf(w, "  %s %.2g→%.3g [%.2g %.2g]%d", peer, median(b), r, lo, hi, len(b))
 	}
 	fmt.Fprintln(w)
+	return nil
 }
 
 // paired returns the runs of seeds that both have, in the same order.

@@ -123,6 +123,40 @@ PROBLEMS = {
 }
 
 
+def goldstein(a, b):
+    return (1 + (a + b + 1) ** 2 * (19 - 14 * a + 3 * a * a - 14 * b + 6 * a * b + 3 * b * b)) * (
+        30 + (2 * a - 3 * b) ** 2 * (18 - 32 * a + 12 * a * a + 48 * b - 36 * a * b + 27 * b * b)
+    )
+
+
+def griewank(*x):
+    return 1 + sum(v * v / 4000 for v in x) - np.prod([np.cos(v / np.sqrt(i + 1)) for i, v in enumerate(x)])
+
+
+def zakharov(*x):
+    linear = sum(0.5 * (i + 1) * v for i, v in enumerate(x))
+    return sum(v * v for v in x) + linear**2 + linear**4
+
+
+def dixon(*x):
+    return (x[0] - 1) ** 2 + sum((i + 1) * (2 * x[i] ** 2 - x[i - 1]) ** 2 for i in range(1, len(x)))
+
+
+# heldout.go
+PROBLEMS |= {
+    "camel": (camel, real(-3, 3) + real(-2, 2)),
+    "goldstein": (goldstein, real(-2, 2, 2)),
+    "ackley3": (lambda *x: ackley(x), real(-32.768, 32.768, 3)),
+    "griewank5": (griewank, real(-50, 50, 5)),
+    "cosine8": (lambda *x: sum(v * v - 0.1 * np.cos(5 * np.pi * v) for v in x), real(-1, 1, 8)),
+    "zakharov4": (zakharov, real(-5, 10, 4)),
+    "dixon3": (dixon, real(-10, 10, 3)),
+    "rastrigin2": (lambda *x: 20 + sum(v * v - 10 * np.cos(2 * np.pi * v) for v in x), real(-5.12, 5.12, 2)),
+    "mixedlevy": (levy, [("int", -10, 10)] * 2 + real(-10, 10, 2)),
+    "labelled": (lambda k, x, y: camel(x - 0.2 * k, y + 0.1 * k) + (k - 4) ** 2 / 4 - 1, [("cat", 6)] + real(-3, 3, 2)),
+}
+
+
 def table_problem():
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clothing5.json")
     if not os.path.exists(path):

@@ -158,13 +158,7 @@ var clothing5 []byte
 
 // tables are the problems of values that were recorded.
 func tables() []problem {
-	var table struct {
-		Params []struct {
-			Name   string    `json:"name"`
-			Values []float64 `json:"values"`
-		} `json:"params"`
-		Loss []float64 `json:"loss"`
-	}
+	var table table
 	if json.Unmarshal(clothing5, &table) != nil || len(table.Loss) == 0 {
 		return nil
 	}
