@@ -21,7 +21,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/argus-go/argus/internal/atomicfile"
+	"github.com/argus-go/argus/internal/fileops"
 	"github.com/argus-go/argus/internal/picture"
 )
 
@@ -93,7 +93,7 @@ var ErrOther = errors.New("holds pictures of another augmentor, other options or
 //
 // No two calls may write to one folder at the same time.
 func (a Augmentor) Generate(ctx context.Context, from fs.FS, to string, o GenerateOptions) (*Manifest, error) {
-	g := generator{from: from, to: to, GenerateOptions: o}
+	g := generator{from: from, to: to, GenerateOptions: o, sys: fileops.Disk{}}
 	m, err := g.run(ctx, a)
 	if err != nil {
 		return nil, fmt.Errorf("augment: generate %s: %w", to, err)
@@ -105,6 +105,7 @@ type generator struct {
 	GenerateOptions
 	from fs.FS
 	to   string
+	sys  fileops.System
 	plan *Manifest
 
 	mu          sync.Mutex
@@ -146,7 +147,7 @@ func (g *generator) prepare(ctx context.Context, wanted *Manifest) error {
 		g.plan.Augmentor = g.plan.Augmentor.With(functions(wanted.Augmentor)...)
 		return g.same(wanted)
 	}
-	if err := os.MkdirAll(g.to, 0o777); err != nil {
+	if err := g.sys.MkdirAll(g.to); err != nil {
 		return err
 	}
 	if err := g.survey(ctx, wanted); err != nil {
@@ -193,8 +194,17 @@ func (g *generator) save(name string) error {
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(filepath.Join(g.to, name), 0o666, func(w io.Writer) error {
-		_, err := w.Write(append(text, '\n'))
+	return g.put(filepath.Join(g.to, name), append(text, '\n'))
+}
+
+// left begins the name of a file that is not whole yet.
+const left = ".tmp-"
+
+// put writes a file so that it is whole or not there.
+func (g *generator) put(name string, data []byte) error {
+	temp := filepath.Join(filepath.Dir(name), left+filepath.Base(name))
+	return fileops.Write(g.sys, name, temp, func(w io.Writer) error {
+		_, err := w.Write(data)
 		return err
 	})
 }
@@ -340,7 +350,7 @@ func (g *generator) write(ctx context.Context) error {
 	if err := g.save(manifestName); err != nil {
 		return err
 	}
-	if err := os.Remove(filepath.Join(g.to, planName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := g.sys.Remove(filepath.Join(g.to, planName)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
@@ -384,13 +394,13 @@ func (g *generator) files() (all []Generated, bySource [][]*Generated) {
 // sweep makes the class's folder, and removes what a killed call left half done.
 func (g *generator) sweep(class string) error {
 	dir := filepath.Join(g.to, class)
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	if err := g.sys.MkdirAll(dir); err != nil {
 		return err
 	}
 	entries, err := os.ReadDir(dir)
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".tmp-") {
-			err = errors.Join(err, os.Remove(filepath.Join(dir, e.Name())))
+		if strings.HasPrefix(e.Name(), left) {
+			err = errors.Join(err, g.sys.Remove(filepath.Join(dir, e.Name())))
 		}
 	}
 	return err
@@ -435,11 +445,7 @@ func (g *generator) make(ctx context.Context, s Source, files []*Generated, know
 			return fmt.Errorf("%s: %w", s.Path, err)
 		}
 		f.SHA256 = digest(data)
-		err = atomicfile.Write(target, 0o666, func(w io.Writer) error {
-			_, err := w.Write(data)
-			return err
-		})
-		if err != nil {
+		if err := g.put(target, data); err != nil {
 			return err
 		}
 		g.tell()

@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/argus-go/argus/internal/fileops"
 )
 
 // photos is a file system of n small pictures of each class.
@@ -217,6 +219,29 @@ func TestKilledAtAnyMomentGenerateCompletesWithTheSameBytes(t *testing.T) {
 	}
 	complete()
 	t.Logf("killed %d times; alone it takes %v", killed, took)
+}
+
+// The machine stops after any operation on files, with all that may be lost then.
+func TestAfterAnyCrashGenerateCompletesWithTheSameBytes(t *testing.T) {
+	fsys, o := photos(t, 2, "cat", "dog"), GenerateOptions{PerClass: 3, Threads: 1}
+	root := t.TempDir()
+	record, err := fileops.Record(root)
+	require.NoError(t, err)
+	completed := func(dir string, sys fileops.System) map[string]string {
+		g := generator{from: fsys, to: dir, GenerateOptions: o, sys: sys}
+		_, err := g.run(t.Context(), Default())
+		require.NoError(t, err)
+		return folder(t, dir)
+	}
+	want := completed(root, record)
+	require.Len(t, want, 7)
+	for n := 0; n <= record.Len(); n += 2 {
+		for _, crash := range fileops.Crashes() {
+			dir := t.TempDir()
+			require.NoError(t, record.Restore(dir, n, crash))
+			require.Equal(t, want, completed(dir, fileops.Disk{}), "%v after %d operations", crash, n)
+		}
+	}
 }
 
 func ignoreDone(err error) error {
