@@ -10,12 +10,11 @@ import (
 	"io"
 	"io/fs"
 	"math"
-	"os"
 	"path/filepath"
 	"strconv"
 	"time"
 
-	"github.com/argus-go/argus/internal/atomicfile"
+	"github.com/argus-go/argus/internal/fileops"
 	"github.com/argus-go/argus/internal/safetensors"
 	"github.com/argus-go/argus/internal/train"
 	"github.com/argus-go/argus/nn"
@@ -35,6 +34,8 @@ type Checkpoint struct {
 	// time, the state is written; default every minute.
 	Steps int
 	Every time.Duration
+
+	sys fileops.System // nil stands for the disk
 }
 
 const (
@@ -88,8 +89,11 @@ func (f *fit) openCheckpoint(all rows) error {
 	if c.Steps == 0 && c.Every == 0 {
 		c.Every = time.Minute
 	}
+	if c.sys == nil {
+		c.sys = fileops.Disk{}
+	}
 	c.path = filepath.Join(c.Dir, checkpointFile)
-	if err := os.MkdirAll(c.Dir, 0o777); err != nil {
+	if err := c.sys.MkdirAll(c.Dir); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
 	if err := c.read(); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -211,7 +215,7 @@ func (c *checkpointer) write(stage Stage, s *train.State) error {
 	if metadata[safetensors.DigestKey], err = safetensors.Digest(tensors, metadata); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
-	err = atomicfile.Write(c.path, 0o666, func(w io.Writer) error { return safetensors.Write(w, tensors, metadata) })
+	err = fileops.Write(c.sys, c.path, c.path+".part", func(w io.Writer) error { return safetensors.Write(w, tensors, metadata) })
 	if err != nil {
 		return fmt.Errorf("checkpoint %s: %w", c.path, withoutPath(err))
 	}
@@ -223,7 +227,7 @@ func (c *checkpointer) remove() error {
 	if c == nil {
 		return nil
 	}
-	if err := os.Remove(c.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := c.sys.Remove(c.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
 	return nil

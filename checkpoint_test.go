@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/argus-go/argus/internal/fileops"
 	"github.com/argus-go/argus/nn"
 )
 
@@ -110,6 +112,56 @@ func TestACheckpointThatCannotBeWrittenSaysWhere(t *testing.T) {
 	c := tinyLearner(t, []string{"blue", "green", "red"})
 	_, err := c.Fit(context.Background(), rgb(t), FitOptions{Checkpoint: Checkpoint{Dir: filepath.Join(file, "dir")}})
 	require.ErrorContains(t, err, "argus: fit: checkpoint: mkdir "+file)
+}
+
+// ARGUS_CRASHES=all tries every crash after every operation.
+func TestAFitAfterACrashAtAnyOperationEndsWithTheSameBits(t *testing.T) {
+	data, dir := rgb(t), t.TempDir()
+	want, _ := fittedTo(t, data, checkpointed(""))
+	ops, err := fileops.Record(dir)
+	require.NoError(t, err)
+	o := checkpointed(dir)
+	o.Checkpoint.Steps, o.Checkpoint.sys = 4, ops
+	fittedTo(t, data, o)
+	n := ops.Len()
+	require.Greater(t, n, 30)
+	crashes := 0
+	for _, crash := range fileops.Crashes() {
+		for i := range n + 1 {
+			if os.Getenv("ARGUS_CRASHES") != "all" && i%53 != 13*int(crash) {
+				continue
+			}
+			crashes++
+			dir := t.TempDir()
+			require.NoError(t, ops.Restore(dir, i, crash))
+			c, _ := fittedTo(t, data, checkpointed(dir))
+			require.Equal(t, want.now.Load().weights, c.now.Load().weights, "%d operations, crash %d", i, crash)
+		}
+	}
+	t.Logf("%d operations, %d crashes", n, crashes)
+}
+
+func TestAFullDiskEndsFitAndKeepsTheCheckpointBefore(t *testing.T) {
+	data, dir := rgb(t), t.TempDir()
+	want, _ := fittedTo(t, data, checkpointed(""))
+	ops, err := fileops.Record(dir)
+	require.NoError(t, err)
+	full := errors.New("no space left on device")
+	ops.Fail = func(i int) error {
+		if i > 40 {
+			return full
+		}
+		return nil
+	}
+	o := checkpointed(dir)
+	o.Checkpoint.sys = ops
+	c := tinyLearner(t, data.Classes())
+	_, err = c.Fit(context.Background(), data, o)
+	require.ErrorIs(t, err, full)
+	require.ErrorContains(t, err, "argus: fit: checkpoint "+filepath.Join(dir, checkpointFile))
+	_, err = c.Fit(context.Background(), data, checkpointed(dir))
+	require.NoError(t, err)
+	require.Equal(t, want.now.Load().weights, c.now.Load().weights)
 }
 
 // killedFit names the folder of a process that the test below kills.
