@@ -15,7 +15,7 @@ import zlib
 import PIL
 from PIL import Image
 
-FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC, "area": Image.Resampling.BOX}
 
 # (input width, height, output width, height)
 SIZES = [
@@ -24,6 +24,11 @@ SIZES = [
     (100, 90, 224, 224), (1023, 769, 31, 17), (2000, 40, 8, 380), (97, 89, 1, 1), (223, 225, 224, 224), (448, 448, 224, 224),
 ]
 PHOTO_SIZES = [(224, 224), (299, 299), (380, 100), (800, 900)]
+# (input width, height, output width, height, part: left, top, right, bottom)
+PARTS = [
+    (64, 48, 64, 48, (3.25, 2.5, 60.75, 40.125)), (64, 48, 31, 97, (0, 0, 64, 47.5)), (97, 61, 97, 30, (0, 1.5, 97, 60.5)), (97, 61, 40, 61, (10.375, 0, 80, 61)),
+    (400, 533, 224, 224, (20.5, 31.25, 391.75, 500)), (224, 224, 224, 224, (30.5, 20.25, 200.5, 190.25)), (9, 9, 50, 40, (4, 4, 5, 5)),
+]
 PHOTOS = ["coffee.png", "chelsea.png", "astronaut.png"]
 CROP = (31, 17, 331, 287)  # left, top, right, bottom
 
@@ -57,6 +62,11 @@ def main():
     cases = []
     for w, h, ow, oh in SIZES:
         cases += rows("noise", noise(w, h), [(ow, oh)])
+    for w, h, ow, oh, part in PARTS:
+        image = noise(w, h)
+        for filter_name, resample in FILTERS.items():
+            cases.append({"input": "noise", "in": (w, h), "in_crc": crc(image), "out": (ow, oh), "filter": filter_name, "part": part,
+                          "crc": crc(image.resize((ow, oh), resample, part))})
     for photo in PHOTOS:
         image = Image.open(os.path.join(sys.argv[1], photo)).convert("RGB")
         cases += rows(photo, image, PHOTO_SIZES)

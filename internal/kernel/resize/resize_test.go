@@ -26,6 +26,7 @@ type golden struct {
 		InCRC  uint32 `json:"in_crc"`
 		Out    [2]int
 		Filter string
+		Part   *[4]float64
 		CRC    uint32
 	}
 }
@@ -81,9 +82,9 @@ func crc(m Image) uint32 {
 
 func TestEqualsPillowBitForBit(t *testing.T) {
 	g := readGolden(t)
-	filters := map[string]Filter{"bilinear": Bilinear, "bicubic": Bicubic}
+	filters := map[string]Filter{"bilinear": Bilinear, "bicubic": Bicubic, "area": Area}
 	for _, c := range g.Cases {
-		t.Run(fmt.Sprintf("%s %v to %v %s", c.Input, c.In, c.Out, c.Filter), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s %v to %v %s %v", c.Input, c.In, c.Out, c.Filter, c.Part), func(t *testing.T) {
 			src := Image{}
 			if c.Input == "noise" {
 				src = noise(c.In[0], c.In[1])
@@ -99,7 +100,11 @@ func TestEqualsPillowBitForBit(t *testing.T) {
 			f, ok := filters[c.Filter]
 			require.True(t, ok)
 			dst := newImage(c.Out[0], c.Out[1])
-			RGB(dst, src, f)
+			if c.Part != nil {
+				Part(dst, src, *c.Part, f)
+			} else {
+				RGB(dst, src, f)
+			}
 			require.Equal(t, c.CRC, crc(dst))
 		})
 	}
@@ -134,6 +139,8 @@ func TestCallerBugsPanic(t *testing.T) {
 	require.Panics(t, func() { m.Crop(2, 0, 3, 1) })
 	require.Panics(t, func() { RGB(m, Image{m.Pix, 5, 4, 15}, Bilinear) })
 	require.Panics(t, func() { RGB(Image{}, m, Bilinear) })
+	require.Panics(t, func() { Part(m, m, [4]float64{0, 0, 4.5, 4}, Bilinear) })
+	require.Panics(t, func() { Part(m, m, [4]float64{2, 0, 2, 4}, Bilinear) })
 	require.Panics(t, func() { ToFloat(make([]float32, 3), make([]uint8, 6), [3]float32{}, [3]float32{}, false) })
 }
 
