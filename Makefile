@@ -7,7 +7,7 @@ TORCH ?= python3
 # 4 GB of files go here.
 TORCHFILES ?= torchfiles
 
-.PHONY: test golden keras torch race fuzz bench generate lint cross arm64 browser ci rename tensorboard kills
+.PHONY: test golden keras torch race fuzz bench generate lint cross arm64 browser ci rename tensorboard kills hpo hpo-peers
 
 test:
 	go test ./...
@@ -85,3 +85,15 @@ rename:
 	grep -rlF '$(MODULE)' --include='*.go' --include=go.mod --include='*.md' . | xargs sed -i.orig 's#$(MODULE)#$(TO)#g'
 	find . -name '*.orig' -delete
 	gofmt -w .
+
+# The optimizer of hpo beside its peers, as they were recorded; about ten minutes.
+hpo:
+	go run ./bench/hpo -seeds 50 -evaluations 80 -peers bench/hpo/peers.csv -plot bench/hpo/regret.svg
+	go run ./bench/hpo -seeds 50 -evaluations 80 -peers bench/hpo/peers.csv -held-out
+
+# Records what is missing of the peers in bench/hpo/peers.csv; stop it when you like. A day on one core. Needs Python 3.11.
+HPO_PYTHON ?= .venv
+hpo-peers:
+	test -d $(HPO_PYTHON) || python3 -m venv $(HPO_PYTHON)
+	$(HPO_PYTHON)/bin/pip install -q -r bench/hpo/requirements.txt
+	nice $(HPO_PYTHON)/bin/python bench/hpo/peers.py bench/hpo/peers.csv

@@ -313,7 +313,12 @@ func readRuns(path string) (map[string]map[string][]trace, error) {
 		if out[r[1]] == nil {
 			out[r[1]] = map[string][]trace{}
 		}
-		out[r[1]][r[0]] = append(out[r[1]][r[0]], t)
+		runs := out[r[1]][r[0]]
+		if i := slices.IndexFunc(runs, func(old trace) bool { return old.seed == t.seed }); i >= 0 {
+			runs[i] = t // of more evaluations
+			continue
+		}
+		out[r[1]][r[0]] = append(runs, t)
 	}
 	return out, nil
 }

@@ -5,7 +5,7 @@
 Each run begins with the ten points of design(), which are the same for every
 optimizer, and ends after 80 evaluations or those asked for. A row holds peer, problem, seed,
 seconds for proposals at 40 points, and the lowest value after each of AT evaluations.
-Runs that OUT has already are skipped.
+Runs that OUT has already, of as many evaluations, are skipped.
 
 scikit-optimize 0.10.2, Optuna 5.0.0, torch 2.15.0, scipy 1.17.1, numpy 2.4.6, Python 3.11.
 """
@@ -264,7 +264,7 @@ def main():
     a = a.parse_args()
     done = set()
     if os.path.exists(a.out):
-        done = {tuple(r[:3]) for r in csv.reader(open(a.out))}
+        done = {tuple(r[:3]) for r in csv.reader(open(a.out)) if r[4 + max(i for i, n in enumerate(AT) if n <= a.evaluations)]}
     lo, hi = map(int, a.seeds.split(":"))
     for seed in range(lo, hi):
         for peer in a.peers.split(","):
