@@ -120,29 +120,39 @@ func reason(data []byte, l Limits) error {
 	return err
 }
 
-// decode looks at the pixels. Big pictures are in memory one at a time.
+// decode looks at the pixels.
 func (c *checker) decode(s *seen, data []byte) {
+	err := c.withPixels(data, func(m *picture.RGB) {
+		s.Width, s.Height = m.W, m.H
+		s.pixels = pixelHash(m)
+		p := luma(m, lookSide)
+		c.judge(s, p, colourful(m))
+		if !s.has(Blank) {
+			s.print = imprintOf(p)
+		}
+	})
+	if err != nil {
+		s.fault(Unreadable, "%v", err)
+	}
+}
+
+// withPixels calls use with the decoded picture. Big ones are in memory one at a
+// time.
+func (c *checker) withPixels(data []byte, use func(m *picture.RGB)) error {
 	const big = 16_000_000
 	n, err := picture.Pixels(data, c.Limits)
+	if err != nil {
+		return err
+	}
 	if n > big {
 		c.big.Lock()
 		defer c.big.Unlock()
 	}
-	var m *picture.RGB
+	m, err := picture.Decode(data, c.Limits)
 	if err == nil {
-		m, err = picture.Decode(data, c.Limits)
+		use(m)
 	}
-	if err != nil {
-		s.fault(Unreadable, "%v", err)
-		return
-	}
-	s.Width, s.Height = m.W, m.H
-	s.pixels = pixelHash(m)
-	p := luma(m, lookSide)
-	c.judge(s, p, colourful(m))
-	if !s.has(Blank) {
-		s.print = imprintOf(p)
-	}
+	return err
 }
 
 // pixelHash is of size and pixels.

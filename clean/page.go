@@ -167,11 +167,7 @@ func (p *page) load(ctx context.Context, fsys fs.FS, o PageOptions) error {
 		if err != nil {
 			return
 		}
-		m, err := picture.Decode(data, o.Limits)
-		if err != nil {
-			return
-		}
-		*p.thumbs[paths[i]] = thumbnailOf(m, o.Side)
+		_ = c.withPixels(data, func(m *picture.RGB) { *p.thumbs[paths[i]] = thumbnailOf(m, o.Side) })
 	})
 }
 
