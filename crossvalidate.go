@@ -70,6 +70,10 @@ func (f *fit) crossValidate(ctx context.Context, data Dataset, folds int, o FitO
 	if err != nil {
 		return nil, err
 	}
+	if p.stream != nil {
+		return nil, fmt.Errorf("fine-tuning from %q keeps %v of each of %d pictures in memory: more than the %d bytes of MaxBytes; begin at a later block",
+			f.options.FineTune.From, p.cut, pooled.Len(), f.options.FineTune.MaxBytes)
+	}
 	of, err := f.foldsOf(p.rows, folds)
 	if err != nil {
 		return nil, err
@@ -109,7 +113,11 @@ func (f *fit) tell(ctx context.Context, p prepared, by fitted, rows rows) ([]flo
 	if p.after != nil {
 		layers = append(nn.Seq{p.after}, layers...)
 	}
-	plan, err := nn.Freeze(layers, p.in, nn.Merge(f.before.weights, by.best.Weights))
+	in := p.in
+	if p.after != nil {
+		in = p.cut
+	}
+	plan, err := nn.Freeze(layers, in, nn.Merge(f.before.weights, by.best.Weights))
 	if err != nil {
 		return nil, err
 	}

@@ -44,20 +44,18 @@ func (f *fit) headEpochs() (n int) {
 	return n
 }
 
-// affordable says whether the activations of n pictures may be kept.
-func (f *fit) affordable(cut nn.Shape, n int) error {
+// keeps says whether the activations of n pictures may be kept.
+func (f *fit) keeps(cut nn.Shape, n int) bool {
 	const each = 4 // bytes of a float32
-	need, limit := int64(n)*int64(cut.Size())*each, f.options.FineTune.MaxBytes
-	if need > limit {
-		return fmt.Errorf("fine-tuning from %q keeps %v of each of %d pictures in memory, %.1f GB: more than the %.1f GB of MaxBytes; begin at a later block",
-			f.options.FineTune.From, cut, n, float64(need)/1e9, float64(limit)/1e9)
-	}
-	return nil
+	return int64(n)*int64(cut.Size())*each <= f.options.FineTune.MaxBytes
 }
 
 // headOn trains the head on the features that the rest of the body, not yet
 // tuned, makes of the rows.
 func (f *fit) headOn(ctx context.Context, p prepared) (*train.Best, error) {
+	if p.stream != nil {
+		return f.trainHead(ctx, p.head, p.in, p.rows)
+	}
 	start := time.Now()
 	rest, err := nn.Freeze(p.after, p.in, f.before.weights)
 	if err != nil {
@@ -108,19 +106,22 @@ func (f *fit) tune(ctx context.Context, b *train.Best, p prepared) (*train.Best,
 func (f *fit) tuneJob(b *train.Best, p prepared) (*train.Job, error) {
 	o := f.options.FineTune
 	j := f.job(FineTuneStage, p.rows)
-	j.Body, j.Head, j.In, j.TrainNorm = p.after, p.head, p.in, o.TrainNorm
+	j.Body, j.Head, j.In, j.TrainNorm = p.after, p.head, p.cut, o.TrainNorm
 	j.Epochs, j.Batch, j.Rate, j.Schedule, j.CutMix = o.Epochs, o.Batch, o.LearningRate, o.Schedule, f.options.CutMix
 	j.Groups = groups(p.after, o)
+	if p.stream != nil {
+		f.streams(j, p)
+	}
 	var head nn.Weights
 	if b != nil {
 		head = b.Weights
 	} else {
 		var err error
-		if head, err = f.freshHead(p.after, p.head, p.in); err != nil {
+		if head, err = f.freshHead(p.after, p.head, p.cut); err != nil {
 			return nil, err
 		}
 	}
-	weights, err := nn.Merge(f.before.weights, head).Of(j.Layer(), p.in)
+	weights, err := nn.Merge(f.before.weights, head).Of(j.Layer(), p.cut)
 	if err != nil {
 		return nil, err
 	}

@@ -107,7 +107,8 @@ type FitOptions struct {
 }
 
 // FineTune says which part of the body is trained after the head. The pictures'
-// activations before it are computed once.
+// activations before it are computed once. From the first block on it trains
+// the whole network, from nothing where its weights are random ([nn.Init]).
 type FineTune struct {
 	// From is the block to begin with, or Keras' name of one. Blocks does without
 	// a name: 1 for the network's last block, or stage, 2 for the last two
@@ -128,7 +129,7 @@ type FineTune struct {
 	// batches' own statistics, instead of keeping the pretrained ones.
 	TrainNorm bool `json:"train_norm,omitempty"`
 	// MaxBytes bounds the activations before the first block that are kept in
-	// memory; default 2 GB.
+	// memory; default 2 GB. Those that take more are computed anew in every epoch.
 	MaxBytes int64 `json:"max_bytes,omitempty"`
 }
 

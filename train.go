@@ -27,10 +27,13 @@ type fitted struct {
 // prepared is what training begins with.
 type prepared struct {
 	rows
-	in    nn.Shape // of a row
-	head  nn.Layer // up to the logits
-	after nn.Layer // the part of the body to be tuned; nil: none, rows are features
-	run   *runner  // the part before
+	in   nn.Shape // of a row
+	head nn.Layer // up to the logits
+	run  *runner  // what made the rows
+
+	after  nn.Layer // the part of the body to be tuned; nil: none, rows are features
+	cut    nn.Shape // what it takes
+	stream *runner  // the part before it, where its rows are not kept; then rows are features
 }
 
 // work extracts features, trains the head and tunes the body.
@@ -53,28 +56,43 @@ func (f *fit) prepare(ctx context.Context, data Dataset) (p prepared, err error)
 	if p.head, err = headOf(f.before.model.Body, f.prep.shape(), f.options, len(f.c.classes)); err != nil {
 		return p, err
 	}
-	before := f.before.model.Body
+	layers := f.before.model.Body
 	if from := f.options.FineTune.From; from != "" {
-		if before, p.after, err = nn.Cut(before, from); err != nil {
+		before, after, err := nn.Cut(layers, from)
+		if err != nil {
 			return p, err
 		}
-	}
-	p.run = f.before.runner
-	if p.after != nil || p.run.body.In != f.prep.shape() {
 		plan, err := nn.Freeze(before, f.prep.shape(), f.before.weights)
 		if err != nil {
 			return p, err
 		}
-		p.run = runnerOf(plan)
+		p.after, p.cut = after, plan.Out
+		if f.keeps(plan.Out, data.Len()+max(0, f.options.Views)*data.Train().Len()) {
+			p.run, layers = runnerOf(plan), before
+		} else {
+			p.stream = runnerOf(plan)
+		}
 	}
-	p.in = p.run.body.Out
-	if p.after != nil {
-		if err := f.affordable(p.in, data.Len()+max(0, f.options.Views)*data.Train().Len()); err != nil {
+	if p.run == nil {
+		if p.run, err = f.whole(); err != nil {
 			return p, err
 		}
 	}
-	p.rows, err = f.extract(ctx, p.run, before, data)
+	p.in = p.run.body.Out
+	p.rows, err = f.extract(ctx, p.run, layers, data)
 	return p, err
+}
+
+// whole runs the whole body.
+func (f *fit) whole() (*runner, error) {
+	if r := f.before.runner; r.body.In == f.prep.shape() {
+		return r, nil
+	}
+	plan, err := nn.Freeze(f.before.model.Body, f.prep.shape(), f.before.weights)
+	if err != nil {
+		return nil, err
+	}
+	return runnerOf(plan), nil
 }
 
 // learn trains on what is prepared.
