@@ -18,8 +18,8 @@ func Is(r io.ReaderAt, size int64) bool { return hdf5.Is(r, size) || isArchive(r
 // .weights.h5 or .keras, for an input of m's own size. A file without the top's
 // weights gives the body's.
 //
-// Layers that carry the names of the EfficientNet family go by them, others by
-// order, as Keras itself places them. The error, an [nn.ErrWeights], lists all
+// Layers that carry the names of the EfficientNet family or of Keras 2.2's
+// ResNet50 go by them, others by order, as Keras itself places them. The error, an [nn.ErrWeights], lists all
 // mismatches at once, and comes before any number is read; one for numbers that
 // cannot be weights comes after.
 func Load(r io.ReaderAt, size int64, m nn.Model) (nn.Weights, error) {
@@ -53,6 +53,9 @@ func load(r io.ReaderAt, size int64, m nn.Model) (nn.Weights, error) {
 	}
 	if err := f.fill(all); err != nil {
 		return nil, err
+	}
+	if isOldResNet(layers) {
+		withNewEps(all)
 	}
 	weights := p.tensors()
 	return weights, weights.Check(network, in, true)
@@ -94,10 +97,14 @@ func (f *file) checkNormalization(in nn.Input) error {
 }
 
 func match(layers []Layer, l nn.Layer, in nn.Shape) (placed, error) {
-	if slices.ContainsFunc(layers, func(l Layer) bool { _, ok := EfficientNet(l.Name, ""); return !ok }) {
+	unknown := func(l Layer) bool { _, ok := EfficientNet(l.Name, ""); return !ok }
+	switch {
+	case isOldResNet(layers):
+		return byName(layers, oldResNet, l, in)
+	case slices.ContainsFunc(layers, unknown):
 		return place(layers, l, in)
 	}
-	return byName(layers, l, in)
+	return byName(layers, EfficientNet, l, in)
 }
 
 // partOf is what of m the file has layers for: all of it, or its body.
@@ -116,13 +123,13 @@ func partOf(layers []Layer, m nn.Model) (nn.Layer, error) {
 	return m.Whole(), nil
 }
 
-// byName places the weights of the EfficientNet family.
-func byName(layers []Layer, l nn.Layer, in nn.Shape) (placed, error) {
+// byName places weights whose layers have names that give their paths.
+func byName(layers []Layer, name func(layer, weight string) (path string, ok bool), l nn.Layer, in nn.Shape) (placed, error) {
 	params, err := nn.Params(l, in)
 	if err != nil {
 		return nil, err
 	}
-	named, unnamed := rename(layers, EfficientNet)
+	named, unnamed := rename(layers, name)
 	bad := unnamed
 	for _, p := range params {
 		w, ok := named[p.Name]
@@ -141,7 +148,7 @@ func byName(layers []Layer, l nn.Layer, in nn.Shape) (placed, error) {
 		slices.Sort(bad)
 		return nil, misfit(bad)
 	}
-	named, _ = rename(layers, EfficientNet)
+	named, _ = rename(layers, name)
 	return named, nil
 }
 
