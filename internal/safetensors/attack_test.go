@@ -46,6 +46,7 @@ func TestThePublicAttackFilesAreRefused(t *testing.T) {
 		{"a zip in a hole between tensors", raw(`{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},"b":{"dtype":"U8","shape":[4],"data_offsets":[26,30]}}`, make([]byte, 30)...), "leaves a hole"},
 		{"two descriptions of a tensor", raw(good[:len(good)-1]+`,"\u0061":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}}`, sixteen...), `key "a" comes twice`},
 		{"a deep header", raw(strings.Repeat(`{"a":`, 1<<20)), "unknown key"},
+		{"a shape without end", raw(one("F32", "["+strings.Repeat("1,", 1<<20)+"1]", "[0,4]"), sixteen[:4]...), "shape: more than 32 numbers"},
 		{"deep shapes", raw(one("F32", strings.Repeat("[", 1<<20), "[0,16]"), sixteen...), "[ is not a whole number"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

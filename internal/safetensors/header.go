@@ -13,6 +13,8 @@ import (
 
 const metadataKey = "__metadata__"
 
+const maxDims = 32 // of a shape; the most that NumPy 1 has
+
 // Info is what the header says of one tensor.
 type Info struct {
 	Name  string
@@ -129,9 +131,9 @@ func (p parser) tensor(name string) (Info, error) {
 			s, err = p.str(what + " dtype")
 			t.DType = DType(s)
 		case "shape":
-			err = p.numbers(what+" shape", strconv.IntSize-1, func(n int64) { t.Shape = append(t.Shape, int(n)) })
+			err = p.numbers(what+" shape", strconv.IntSize-1, maxDims, func(n int64) { t.Shape = append(t.Shape, int(n)) })
 		case "data_offsets":
-			err = p.numbers(what+" data_offsets", 63, func(n int64) { offsets = append(offsets, n) })
+			err = p.numbers(what+" data_offsets", 63, 2, func(n int64) { offsets = append(offsets, n) })
 		default:
 			err = fmt.Errorf("%s: unknown key %q", what, key)
 		}
@@ -160,12 +162,15 @@ func (p parser) tensor(name string) (Info, error) {
 	return t, nil
 }
 
-// numbers reads an array of whole numbers from 0 to below 2^bits.
-func (p parser) numbers(what string, bits int, add func(int64)) error {
+// numbers reads an array of at most that many whole numbers from 0 to below 2^bits.
+func (p parser) numbers(what string, bits, most int, add func(int64)) error {
 	if err := p.delim(what, '['); err != nil {
 		return err
 	}
-	for p.More() {
+	for n := 0; p.More(); n++ {
+		if n == most {
+			return fmt.Errorf("%s: more than %d numbers", what, most)
+		}
 		token, err := p.token()
 		if err != nil {
 			return fmt.Errorf("%s: %w", what, err)
