@@ -14,7 +14,7 @@ test:
 
 # Every network of internal/golden at every size; make test runs one of each kind.
 golden:
-	ARGUS_GOLDEN=all go test -count=1 -v ./internal/golden
+	GOMEMLIMIT=6GiB ARGUS_GOLDEN=all go test -count=1 -v -timeout 3h ./internal/golden
 
 # Networks of torchvision and timm against what PyTorch gives: TORCH is a Python with tools/torch/requirements.txt.
 torch:
