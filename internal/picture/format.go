@@ -27,16 +27,25 @@ type format struct {
 	orientation func(data []byte) int
 	// check, if any, looks at sizes that config does not tell of.
 	check func(data []byte, l Limits) error
+	// density is the most pixels that a byte of a file can stand for, 0 where there is
+	// no such number: a short file that claims a big picture costs no memory.
+	density int
 }
 
+const (
+	jpegDensity = 8 * 64   // a bit for a block
+	pngDensity  = 8 * 1032 // a bit for a pixel, and deflate's best (RFC 1951)
+	bmpDensity  = 8
+)
+
 var formats = []format{
-	{"jpeg", "\xff\xd8", jpeg.DecodeConfig, jpeg.Decode, jpegOrientation, nil},
-	{"png", "\x89PNG\r\n\x1a\n", png.DecodeConfig, png.Decode, pngOrientation, nil},
-	{"gif", "GIF8?a", gif.DecodeConfig, gif.Decode, upright, nil},
-	{"bmp", "BM????\x00\x00\x00\x00", bmp.DecodeConfig, bmp.Decode, upright, nil},
-	{"tiff", "II*\x00", tiff.DecodeConfig, tiff.Decode, tiffOrientation, checkTIFF},
-	{"tiff", "MM\x00*", tiff.DecodeConfig, tiff.Decode, tiffOrientation, checkTIFF},
-	{"webp", "RIFF????WEBPVP8", webp.DecodeConfig, webp.Decode, webpOrientation, checkWebP},
+	{"jpeg", "\xff\xd8", jpeg.DecodeConfig, jpeg.Decode, jpegOrientation, nil, jpegDensity},
+	{"png", "\x89PNG\r\n\x1a\n", png.DecodeConfig, png.Decode, pngOrientation, nil, pngDensity},
+	{"gif", "GIF8?a", gif.DecodeConfig, gif.Decode, upright, nil, 0},
+	{"bmp", "BM????\x00\x00\x00\x00", bmp.DecodeConfig, bmp.Decode, upright, nil, bmpDensity},
+	{"tiff", "II*\x00", tiff.DecodeConfig, tiff.Decode, tiffOrientation, checkTIFF, 0},
+	{"tiff", "MM\x00*", tiff.DecodeConfig, tiff.Decode, tiffOrientation, checkTIFF, 0},
+	{"webp", "RIFF????WEBPVP8", webp.DecodeConfig, webp.Decode, webpOrientation, checkWebP, 0},
 }
 
 func upright([]byte) int { return 1 }
@@ -82,6 +91,9 @@ func (f *format) checkSizes(data []byte, l Limits) (int, error) {
 	}
 	if err := l.checkPixels(f.name, c.Width, c.Height); err != nil {
 		return 0, err
+	}
+	if f.density > 0 && (c.Width*c.Height-1)/f.density > len(data) {
+		return 0, &Error{Reason: Damaged, Format: f.name, Err: fmt.Errorf("size is %d×%d, too much for a file of %d bytes", c.Width, c.Height, len(data))}
 	}
 	if f.check != nil {
 		err = f.check(data, l)
