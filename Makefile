@@ -7,7 +7,7 @@ TORCH ?= python3
 # 4 GB of files go here.
 TORCHFILES ?= torchfiles
 
-.PHONY: test golden keras torch race fuzz bench generate lint cross arm64 browser ci rename tensorboard kills hpo hpo-peers
+.PHONY: test golden keras torch race fuzz bench generate lint cross arm64 browser ci rename tensorboard kills hpo hpo-peers tfrecord-interop tfrecord-crashes tfrecord-bench cloud
 
 test:
 	go test ./...
@@ -75,6 +75,25 @@ arm64:
 # Image searches in a real browser: a module of its own. Needs Chromium, else its tests skip.
 browser:
 	cd scrape/browser && go vet ./... && go test ./...
+
+# TFRecords against TensorFlow, both ways: TENSORFLOW is a Python with tensorflow==2.21.0.
+TENSORFLOW ?= python3
+tfrecord-interop:
+	ARGUS_TENSORFLOW=$(TENSORFLOW) go test -count=1 -v -run TestTensorFlowReadsAndWritesTheSameRecords ./tfrecord
+
+# Crashes of its writers at every operation, and 100 kills; memory for 100,000 records.
+tfrecord-crashes:
+	ARGUS_CRASHES=all ARGUS_KILLS=100 go test -count=1 -v -run 'Crash|Kill|Interrupted' ./tfrecord
+	ARGUS_RECORDS=all go test -count=1 -v -run AHundredThousandRecords .
+
+# Reading and writing records beside TensorFlow; needs TENSORFLOW and Linux.
+tfrecord-bench:
+	go run ./bench/records -python $(TENSORFLOW)
+	go run ./bench/records -memory
+
+# Buckets: a module of its own, with much to download.
+cloud:
+	cd cloud && go vet ./... && go test ./...
 
 ci:
 	.ci/run
