@@ -109,11 +109,23 @@ func parseIndex(b []byte) (x Index, err error) {
 	return x, nil
 }
 
+// probed is the length from which on a record's end is looked for before room
+// is made for it: an index may be false.
+const probed = 1 << 20
+
 // ReadAt reads the data of record i into buf, which grows where it must, and
 // checks both sums. Errors are an *Error that names shard.
 func (x Index) ReadAt(r io.ReaderAt, shard string, i int, buf []byte) ([]byte, error) {
 	e := x.Entries[i]
 	whole := int(e.end() - e.Offset)
+	if whole > probed {
+		if n, err := r.ReadAt(make([]byte, 1), e.end()-1); n == 0 {
+			if err == io.EOF {
+				err = fmt.Errorf("record of %d bytes is not there: %w", e.Length, io.ErrUnexpectedEOF)
+			}
+			return nil, &Error{shard, i, e.Offset, err}
+		}
+	}
 	if cap(buf) < whole {
 		buf = make([]byte, whole)
 	}

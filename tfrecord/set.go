@@ -90,8 +90,14 @@ var splitNames = map[string]string{
 // shardNames are the names of shards of other programs.
 var shardNames = regexp.MustCompile(`(?i)\.tfrec(ords?)?(\.(gz|gzip|z|zlib))?$|-\d{5}-of-\d{5}$`)
 
-// maxClasses is the most classes that labels alone may make.
-const maxClasses = 1 << 20
+// What is kept of a shard that is read once, which may be a small file made to
+// become a big one: the most classes that labels alone may make, the most
+// records, the longest name of a class in bytes.
+const (
+	maxClasses   = 1 << 20
+	maxRecords   = 1 << 24
+	maxClassName = 1 << 10
+)
 
 // OpenSet lists the records of a set: what WriteImages wrote, or any shards below the
 // root of fsys that are called *.tfrec, *.tfrecord or *.tfrecords, with .gz, .gzip, .z or .zlib behind
@@ -239,6 +245,9 @@ func (s *setShard) scan(ctx context.Context, o SetOptions, l *labels) error {
 			return err
 		}
 		number, name, err := labelOf(data, o)
+		if err == nil && i == maxRecords {
+			err = fmt.Errorf("%w records: limit is %d", ErrTooMany, maxRecords)
+		}
 		if err != nil {
 			return &Error{s.name, i, r.Offset(), err}
 		}
@@ -273,6 +282,9 @@ func labelOf(record []byte, o SetOptions) (number *int64, name *string, err erro
 	if f, ok := e[o.Class]; ok {
 		if len(f.Bytes) != 1 {
 			return nil, nil, fmt.Errorf("feature %q has %d byte strings, want 1", o.Class, len(f.Bytes))
+		}
+		if len(f.Bytes[0]) > maxClassName {
+			return nil, nil, fmt.Errorf("feature %q has %d bytes, limit is %d", o.Class, len(f.Bytes[0]), maxClassName)
 		}
 		text := string(f.Bytes[0])
 		name = &text
@@ -432,6 +444,9 @@ func (s *setShard) record(i int, o SetOptions) ([]byte, error) {
 	at, ok := f.(io.ReaderAt)
 	if !ok {
 		return s.cursor.read(s, i, o)
+	}
+	if n := s.index.Entries[i].Length; int64(n) > o.MaxRecord {
+		return nil, s.errorf(i, "%w: %d bytes, limit is %d", ErrTooLong, n, o.MaxRecord)
 	}
 	return s.index.ReadAt(at, s.name, i, nil)
 }

@@ -175,6 +175,7 @@ func TestWhatIsNoSetIsNamed(t *testing.T) {
 		{shard(good, foreign("b", 1, "dog")), foreignNames, `label 1 is class "dog", and class "cat" before`},
 		{shard(good), SetOptions{}, `has neither feature "label" nor "class", but ["image/class/label"`},
 		{shard(foreign("a", 2, "")), SetOptions{Label: "image/class/label", Classes: []string{"x", "y"}}, "label is 2, want 0 to 1"},
+		{shard(foreign("a", 1, strings.Repeat("x", 2000))), foreignNames, `feature "image/class/text" has 2000 bytes`},
 		{shard(foreign("a", 2, "z")), SetOptions{Class: "image/class/text", Classes: []string{"x", "y"}}, `class "z" is none of ["x" "y"]`},
 		{fstest.MapFS{ManifestName: {Data: []byte(`{"format":2}`)}}, SetOptions{}, "manifest.json: format is 2, want 1"},
 		{fstest.MapFS{ManifestName: {Data: []byte(`{"format":1}`)}}, SetOptions{}, "not complete"},
@@ -276,6 +277,24 @@ func TestAnIndexGivesRecordsInAnyOrder(t *testing.T) {
 	require.ErrorContains(t, err, "record ends after 21 of 176 bytes")
 	_, err = BuildIndex(bytes.NewReader(written(t, GZIP, sample()...)), ReaderOptions{Shard: "z"})
 	require.ErrorContains(t, err, "z: is compressed")
+}
+
+func TestAFalseIndexTakesNoMemory(t *testing.T) {
+	for _, length := range []int{DefaultMaxRecord, 1 << 40, 1<<62 - 100} {
+		x := Index{int64(length) + headerSize + footerSize, []Entry{{Length: length}}}
+		x, err := ParseIndex(x.Append(nil))
+		require.NoError(t, err)
+		require.Less(t, allocated(func() {
+			_, err = x.ReadAt(bytes.NewReader([]byte("short")), "s", 0, nil)
+		}), uint64(1<<20))
+		require.ErrorContains(t, err, "s: record 0 at offset 0: record of")
+
+		m := fmt.Sprintf(`{"format":1,"complete":true,"classes":["a"],"shards":[{"name":"s.tfrec","records":1,"counts":[1],"bytes":%d}]}`, x.Size)
+		s, err := OpenSet(t.Context(), fstest.MapFS{ManifestName: {Data: []byte(m)}, ".s.tfrec.index": {Data: x.Append(nil)}, "s.tfrec": {}}, SetOptions{})
+		require.NoError(t, err)
+		_, err = s.Open("s.tfrec/0")
+		require.ErrorContains(t, err, "s.tfrec: record 0 at offset 0: ")
+	}
 }
 
 func TestADamagedIndexIsRefused(t *testing.T) {

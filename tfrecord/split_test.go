@@ -106,7 +106,7 @@ func TestSplitByRecordKeepsCopiesTogether(t *testing.T) {
 }
 
 func TestAnInterruptedSplitIsFinishedByTheNext(t *testing.T) {
-	in := withoutSplits(album(t, 16))
+	in, crashes := withoutSplits(album(t, 16)), 0
 	for _, o := range []SplitOptions{{Fraction: .4}, {Fraction: .4, Records: true}} {
 		for _, manifest := range []bool{true, false} {
 			dir := t.TempDir()
@@ -127,6 +127,7 @@ func TestAnInterruptedSplitIsFinishedByTheNext(t *testing.T) {
 					if os.Getenv("ARGUS_CRASHES") != "all" && i%8 != 2*int(crash) {
 						continue
 					}
+					crashes++
 					dir := t.TempDir()
 					require.NoError(t, ops.Restore(dir, i, crash))
 					if s, err := OpenSet(t.Context(), os.DirFS(dir), SetOptions{Classes: in.classes}); err == nil {
@@ -138,6 +139,7 @@ func TestAnInterruptedSplitIsFinishedByTheNext(t *testing.T) {
 			}
 		}
 	}
+	t.Logf("%d crashes", crashes)
 }
 
 func TestWhatCannotBeDividedIsNamed(t *testing.T) {
