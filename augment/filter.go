@@ -108,42 +108,38 @@ func blurDown(dst, src *RGB, k []int16) {
 	}
 }
 
-// Sharpen takes pixels 1 to 1+By times as far from the smoothed picture; default
-// 1. The outermost pixels stay.
+// Sharpen takes pixels 1 to 1+By times as far from the smoothed picture; By is up to
+// 1, which is the default. The outermost pixels stay.
 type Sharpen struct {
 	By float64 `json:"by,omitempty"`
 }
 
 func (Sharpen) kind() string    { return "sharpen" }
-func (o Sharpen) check() error  { return checkBy(o.By) }
+func (o Sharpen) check() error  { return within(bound{"by", o.By, 0, 1}) }
 func (o Sharpen) apply(w *work) { w.sharpen(1 + w.between(0, cmp.Or(o.By, 1))) }
 
-// sharpen blends with Pillow's SMOOTH: the mean of 3×3 pixels, the middle one
-// five times.
+// sharpen blends with Pillow's SMOOTH, the mean of 3×3 pixels with the middle one
+// five times: a filter of 3×3 itself.
 func (w *work) sharpen(factor float64) {
 	src := w.settled()
 	if src.W < 3 || src.H < 3 {
 		return
 	}
-	out := &RGB{W: src.W, H: src.H, Pix: append([]uint8(nil), src.Pix...)}
-	n, f := 3*src.W, units(factor)
-	var table [511]int16 // what is added for a difference of −255…255
-	for d := range table {
-		table[d] = int16((int64(d-255)*int64(f-unit) + halfUnit) >> 16)
-	}
-	sums := make([]int32, n)
+	out := blank(src.W, src.H)
+	n := 3 * src.W
+	copy(out.Pix[:n], src.Pix)
+	copy(out.Pix[len(out.Pix)-n:], src.Pix[len(src.Pix)-n:])
+	side := int16(round(mul((1-factor)/13, 1<<blurBits)))
+	k := []int16{side, side, side, side, 1<<blurBits - 8*side, side, side, side, side}
+	rows := make([][]uint8, len(k))
 	for y := 1; y < src.H-1; y++ {
-		a, b, c := src.Pix[(y-1)*n:][:n], src.Pix[y*n:][:n], src.Pix[(y+1)*n:][:n]
-		for i := range sums {
-			sums[i] = int32(a[i]) + int32(b[i]) + int32(c[i])
+		for i := range rows {
+			rows[i] = src.Pix[(y-1+i/3)*n+i%3*3:]
 		}
-		to := out.Pix[y*n:][:n]
-		for i := 3; i < n-3; i++ {
-			sum := sums[i-3] + sums[i] + sums[i+3] + 4*int32(b[i])
-			smooth := (sum*10083 + 1<<16) >> 17 // sum/13, to the nearest
-			v := int32(b[i])
-			to[i] = clip(v + int32(table[v-smooth+255]))
-		}
+		row := out.Pix[y*n:][:n]
+		pixel.Blend(row[3:n-3], rows, k)
+		copy(row[:3], src.Pix[y*n:])
+		copy(row[n-3:], src.Pix[(y+1)*n-3:(y+1)*n])
 	}
 	w.replace(out)
 }

@@ -117,7 +117,7 @@ func coarse(plane []int16, w, h int, q *[64]int32) {
 	for i, v := range q {
 		recip[i] = (1<<bits + v/2) / v
 	}
-	var b [64]int32
+	var b, t [64]int32
 	for y := 0; y < h; y += 8 {
 		for x := 0; x < w; x += 8 {
 			for i := range 8 {
@@ -125,23 +125,15 @@ func coarse(plane []int16, w, h int, q *[64]int32) {
 					b[8*i+j] = int32(v) << dctBits
 				}
 			}
-			for i := range 8 {
-				forward(&b, 8*i, 1)
-			}
-			for i := range 8 {
-				forward(&b, i, 8)
-			}
+			transform(&b, &t, forward)
+			transform(&t, &b, forward)
 			for i, v := range b {
 				s := v >> 31 // rounded to the nearest, halves away from zero
 				k := ((v^s-s)*recip[i] + 1<<(bits+dctBits-1)) >> (bits + dctBits)
 				b[i] = (k*q[i] ^ s - s) << dctBits
 			}
-			for i := range 8 {
-				inverse(&b, i, 8)
-			}
-			for i := range 8 {
-				inverse(&b, 8*i, 1)
-			}
+			transform(&b, &t, inverse)
+			transform(&t, &b, inverse)
 			for i := range 8 {
 				out := plane[(y+i)*w+x:][:8]
 				for j := range out {
@@ -168,32 +160,39 @@ const (
 
 func scaled(v int32) int32 { return (v + 1<<(cosBits-1)) >> cosBits }
 
-// forward is the orthonormal discrete cosine transform of eight values, step
-// apart from at on (T.81, A.3.3, one direction of it).
-func forward(b *[64]int32, at, step int) {
-	x := func(i int) *int32 { return &b[(at+i*step)&63] }
-	s0, s1, s2, s3 := *x(0)+*x(7), *x(1)+*x(6), *x(2)+*x(5), *x(3)+*x(4)
-	d0, d1, d2, d3 := *x(0)-*x(7), *x(1)-*x(6), *x(2)-*x(5), *x(3)-*x(4)
-	*x(0), *x(4) = scaled(cos0*(s0+s3+s1+s2)), scaled(cos0*(s0+s3-s1-s2))
-	*x(2), *x(6) = scaled(cos2*(s0-s3)+cos6*(s1-s2)), scaled(cos6*(s0-s3)-cos2*(s1-s2))
-	*x(1) = scaled(cos1*d0 + cos3*d1 + cos5*d2 + cos7*d3)
-	*x(3) = scaled(cos3*d0 - cos7*d1 - cos1*d2 - cos5*d3)
-	*x(5) = scaled(cos5*d0 - cos1*d1 + cos7*d2 + cos3*d3)
-	*x(7) = scaled(cos7*d0 - cos5*d1 + cos3*d2 - cos1*d3)
+// transform puts the transforms of src's rows into dst's columns.
+func transform(src, dst *[64]int32, f func(x0, x1, x2, x3, x4, x5, x6, x7 int32) (y0, y1, y2, y3, y4, y5, y6, y7 int32)) {
+	for i := range 8 {
+		r := (*[8]int32)(src[8*i:])
+		c := dst[i : i+57 : i+57]
+		c[0], c[8], c[16], c[24], c[32], c[40], c[48], c[56] = f(r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7])
+	}
+}
+
+// forward is the orthonormal discrete cosine transform of eight values (T.81, A.3.3,
+// one direction of it).
+func forward(x0, x1, x2, x3, x4, x5, x6, x7 int32) (y0, y1, y2, y3, y4, y5, y6, y7 int32) {
+	s0, s1, s2, s3 := x0+x7, x1+x6, x2+x5, x3+x4
+	d0, d1, d2, d3 := x0-x7, x1-x6, x2-x5, x3-x4
+	return scaled(cos0 * (s0 + s3 + s1 + s2)),
+		scaled(cos1*d0 + cos3*d1 + cos5*d2 + cos7*d3),
+		scaled(cos2*(s0-s3) + cos6*(s1-s2)),
+		scaled(cos3*d0 - cos7*d1 - cos1*d2 - cos5*d3),
+		scaled(cos0 * (s0 + s3 - s1 - s2)),
+		scaled(cos5*d0 - cos1*d1 + cos7*d2 + cos3*d3),
+		scaled(cos6*(s0-s3) - cos2*(s1-s2)),
+		scaled(cos7*d0 - cos5*d1 + cos3*d2 - cos1*d3)
 }
 
 // inverse undoes forward.
-func inverse(b *[64]int32, at, step int) {
-	x := func(i int) *int32 { return &b[(at+i*step)&63] }
-	e0, e1 := cos0*(*x(0)+*x(4)), cos0*(*x(0)-*x(4))
-	e2, e3 := cos2**x(2)+cos6**x(6), cos6**x(2)-cos2**x(6)
+func inverse(x0, x1, x2, x3, x4, x5, x6, x7 int32) (y0, y1, y2, y3, y4, y5, y6, y7 int32) {
+	e0, e1 := cos0*(x0+x4), cos0*(x0-x4)
+	e2, e3 := cos2*x2+cos6*x6, cos6*x2-cos2*x6
 	s0, s1, s2, s3 := e0+e2, e1+e3, e1-e3, e0-e2
-	d0 := cos1**x(1) + cos3**x(3) + cos5**x(5) + cos7**x(7)
-	d1 := cos3**x(1) - cos7**x(3) - cos1**x(5) - cos5**x(7)
-	d2 := cos5**x(1) - cos1**x(3) + cos7**x(5) + cos3**x(7)
-	d3 := cos7**x(1) - cos5**x(3) + cos3**x(5) - cos1**x(7)
-	*x(0), *x(7) = scaled(s0+d0), scaled(s0-d0)
-	*x(1), *x(6) = scaled(s1+d1), scaled(s1-d1)
-	*x(2), *x(5) = scaled(s2+d2), scaled(s2-d2)
-	*x(3), *x(4) = scaled(s3+d3), scaled(s3-d3)
+	d0 := cos1*x1 + cos3*x3 + cos5*x5 + cos7*x7
+	d1 := cos3*x1 - cos7*x3 - cos1*x5 - cos5*x7
+	d2 := cos5*x1 - cos1*x3 + cos7*x5 + cos3*x7
+	d3 := cos7*x1 - cos5*x3 + cos3*x5 - cos1*x7
+	return scaled(s0 + d0), scaled(s1 + d1), scaled(s2 + d2), scaled(s3 + d3),
+		scaled(s3 - d3), scaled(s2 - d2), scaled(s1 - d1), scaled(s0 - d0)
 }

@@ -27,9 +27,10 @@ func (m *mesh) move(xs, ys []float64) {
 		m.moveLevel(xs, ys)
 		return
 	}
+	perCol, perRow := float64(m.cols)/m.w, float64(m.rows)/m.h
 	for i := range xs {
-		row, v := cell(ys[i], m.h, m.rows)
-		col, u := cell(xs[i], m.w, m.cols)
+		row, v := cell(ys[i], m.h, perRow, m.rows)
+		col, u := cell(xs[i], m.w, perCol, m.cols)
 		at := row*(m.cols+1) + col
 		xs[i] += bilinear(m.dx[at:], m.cols+1, u, v)
 		ys[i] += bilinear(m.dy[at:], m.cols+1, u, v)
@@ -40,25 +41,31 @@ func (m *mesh) move(xs, ys []float64) {
 // are blended once.
 func (m *mesh) moveLevel(xs, ys []float64) {
 	n := m.cols + 1
-	row, v := cell(ys[0], m.h, m.rows)
+	row, v := cell(ys[0], m.h, float64(m.rows)/m.h, m.rows)
 	line := make([]float64, 2*n)
 	for i := range n {
 		at := row*n + i
 		line[i] = lerp(m.dx[at], m.dx[at+n], v)
 		line[n+i] = lerp(m.dy[at], m.dy[at+n], v)
 	}
+	perCol := float64(m.cols) / m.w
 	for i, x := range xs {
-		col, u := cell(x, m.w, m.cols)
+		col, u := cell(x, m.w, perCol, m.cols)
 		xs[i] += lerp(line[col], line[col+1], u)
 		ys[i] += lerp(line[n+col], line[n+col+1], u)
 	}
 }
 
 // cell is the cell of n that x, from the middle of a side, lies in, and how far
-// along it, 0–1. What lies outside of all is at the end of the last.
-func cell(x, side float64, n int) (int, float64) {
-	g := mul(x/side+.5, float64(n))
-	g = min(max(g, 0), float64(n))
+// along it, 0–1; a pixel is the part per of a cell. What lies outside of all is at the
+// end of the last.
+func cell(x, side, per float64, n int) (int, float64) {
+	g := mul(x+side/2, per)
+	if !(g > 0) {
+		g = 0
+	} else if g > float64(n) {
+		g = float64(n)
+	}
 	i := min(int(g), n-1)
 	return i, g - float64(i)
 }

@@ -134,9 +134,9 @@ func (m matrix) move(xs, ys []float64) {
 	}
 	for i, x := range xs {
 		y := ys[i]
-		z := mul(m[6], x) + mul(m[7], y) + m[8]
-		xs[i] = (mul(m[0], x) + mul(m[1], y) + m[2]) / z
-		ys[i] = (mul(m[3], x) + mul(m[4], y) + m[5]) / z
+		z := 1 / (mul(m[6], x) + mul(m[7], y) + m[8])
+		xs[i] = mul(mul(m[0], x)+mul(m[1], y)+m[2], z)
+		ys[i] = mul(mul(m[3], x)+mul(m[4], y)+m[5], z)
 	}
 }
 
