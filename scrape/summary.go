@@ -114,8 +114,8 @@ func (r *run) finish(terms []Term) (Summary, error) {
 // attribution is a Markdown page of credits, by licence.
 func attribution(pictures []Picture) []byte {
 	sorted := slices.Clone(pictures)
-	slices.SortStableFunc(sorted, func(a, b Picture) int {
-		return cmp.Or(cmp.Compare(a.Licence, b.Licence), cmp.Compare(a.LicenceURL, b.LicenceURL))
+	slices.SortFunc(sorted, func(a, b Picture) int {
+		return cmp.Or(cmp.Compare(a.Licence, b.Licence), cmp.Compare(a.LicenceURL, b.LicenceURL), cmp.Compare(a.Path, b.Path))
 	})
 	var b bytes.Buffer
 	b.WriteString("# Sources of the pictures\n")

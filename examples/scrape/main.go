@@ -39,7 +39,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 	// Terms become a folder of pictures.
 	options := o.scrape()
-	options.Progress = func(p scrape.Progress) { bar.Set(p.Term.Query, int64(p.Have), int64(p.Term.Count)) }
+	have, want := map[scrape.Term]int64{}, o.wanted()
+	options.Progress = func(p scrape.Progress) {
+		have[p.Term] = int64(p.Have)
+		bar.Set("pictures", total(have), want)
+	}
 	found, err := scrape.Run(ctx, o.terms, options)
 	if err != nil {
 		return err

@@ -100,3 +100,18 @@ func (o options) scrape() scrape.Options {
 	}
 	return so
 }
+
+// wanted is how many pictures all terms want.
+func (o options) wanted() (n int64) {
+	for _, t := range o.terms {
+		n += int64(t.Count)
+	}
+	return n
+}
+
+func total(have map[scrape.Term]int64) (n int64) {
+	for _, h := range have {
+		n += h
+	}
+	return n
+}
