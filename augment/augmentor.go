@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"image"
 	"math/rand/v2"
+	"sync"
 
 	"github.com/argus-go/argus/internal/picture"
 )
@@ -189,13 +190,14 @@ type work struct {
 // settled is the picture with all that waited done; not to be written.
 func (w *work) settled() *RGB {
 	if !w.chain.empty() {
-		w.picture, w.given = w.chain.warp(w.picture, w.Augmentor), false
+		w.replace(w.chain.warp(w.picture, w.Augmentor))
 		w.chain = chain{}
 	}
 	if w.table != nil {
 		p := w.fresh()
 		w.table.apply(p.Pix, w.picture.Pix)
-		w.picture, w.given, w.table = p, false, nil
+		w.table = nil
+		w.replace(p)
 	}
 	return w.picture
 }
@@ -219,7 +221,12 @@ func (w *work) pixels() *RGB {
 }
 
 // replace makes p, which nobody else has, the picture.
-func (w *work) replace(p *RGB) { w.picture, w.given = p, false }
+func (w *work) replace(p *RGB) {
+	if !w.given && w.picture != p {
+		release(w.picture)
+	}
+	w.picture, w.given = p, false
+}
 
 // size is that of the picture once what waits is done.
 func (w *work) size() (float64, float64) {
@@ -229,7 +236,19 @@ func (w *work) size() (float64, float64) {
 	return float64(w.picture.W), float64(w.picture.H)
 }
 
-func blank(w, h int) *RGB { return &RGB{W: w, H: h, Pix: make([]uint8, 3*w*h)} }
+// blank is a picture to be written over: it holds anything.
+func blank(w, h int) *RGB {
+	n := 3 * w * h
+	if pix := spare.Get().(*[]uint8); cap(*pix) >= n {
+		return &RGB{W: w, H: h, Pix: (*pix)[:n]}
+	}
+	return &RGB{W: w, H: h, Pix: make([]uint8, n)}
+}
+
+// release gives back a picture that nobody uses any more.
+func release(p *RGB) { spare.Put(&p.Pix) }
+
+var spare = sync.Pool{New: func() any { return new([]uint8) }}
 
 // function is a user's operation.
 type function struct {

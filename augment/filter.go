@@ -36,6 +36,7 @@ func (o Blur) apply(w *work) {
 	mid, out := blank(src.W, src.H), blank(src.W, src.H)
 	blurAcross(mid, src, k)
 	blurDown(out, mid, k)
+	release(mid)
 	w.replace(out)
 }
 

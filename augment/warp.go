@@ -58,6 +58,9 @@ func (c *chain) warp(p *RGB, a Augmentor) *RGB {
 		}
 	}
 	src := c.reduced(p, a.Filter)
+	if src != p {
+		defer release(src)
+	}
 	s := newSampler(src, a)
 	out := blank(c.w, c.h)
 	if len(c.stages) == 1 && c.stages[0].mesh == nil && m.affine() {
