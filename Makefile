@@ -42,6 +42,13 @@ fuzz:
 bench:
 	go test -run '^$$' -bench . -benchmem ./...
 
+# Beside ONNX Runtime, OpenVINO, PyTorch and TensorFlow: bench/peers/README.md. Needs Python and a C++ compiler; 7 GB go to .venv/peers.
+peers:
+	test -x .venv/peers/bin/python || { python3 -m venv .venv/peers && .venv/peers/bin/pip install -q -r bench/peers/requirements.txt; }
+	go build -o .venv/peers/argus ./bench/peers
+	.venv/peers/argus export .venv/peers/networks
+	.venv/peers/bin/python bench/peers/run.py .venv/peers/argus .venv/peers/networks --write bench/RESULTS.md $(PEERS)
+
 # Event files through TensorBoard's own reader. Needs Python.
 tensorboard:
 	test -x .venv/tensorboard/bin/python || { python3 -m venv .venv/tensorboard && .venv/tensorboard/bin/pip install -q tensorboard==2.20.0 'setuptools<81'; }
@@ -111,7 +118,7 @@ hpo:
 	go run ./bench/hpo -seeds 50 -evaluations 80 -peers bench/hpo/peers.csv -held-out
 
 # Records what is missing of the peers in bench/hpo/peers.csv; stop it when you like. A day on one core. Needs Python 3.11.
-HPO_PYTHON ?= .venv
+HPO_PYTHON ?= .venv/hpo
 hpo-peers:
 	test -d $(HPO_PYTHON) || python3 -m venv $(HPO_PYTHON)
 	$(HPO_PYTHON)/bin/pip install -q -r bench/hpo/requirements.txt
