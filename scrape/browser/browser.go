@@ -78,7 +78,8 @@ func Open(ctx context.Context, o Options) (*Browser, error) {
 		}
 	}
 	allocator, stopAllocator := chromedp.NewExecAllocator(ctx, o.flags()...)
-	tab, stopTab := chromedp.NewContext(allocator)
+	silent := func(string, ...any) {} // by default it logs
+	tab, stopTab := chromedp.NewContext(allocator, chromedp.WithLogf(silent), chromedp.WithErrorf(silent))
 	b.ctx, b.stop = tab, func() { stopTab(); stopAllocator() }
 	if err := chromedp.Do(tab); err != nil {
 		b.stop()
