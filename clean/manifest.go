@@ -28,6 +28,7 @@ type line struct {
 	Made       fileName  `json:"made,omitempty"`
 	MadeSHA256 string    `json:"made_sha256,omitempty"`
 	Temp       fileName  `json:"temp,omitempty"`
+	Pending    bool      `json:"pending,omitempty"`
 }
 
 // A fileName is a JSON string, or its bytes in base64 where it is not UTF-8.
@@ -76,7 +77,7 @@ func parseManifest(data []byte) ([]Entry, error) {
 		if err := json.Unmarshal(text, &l); err != nil {
 			return nil, fmt.Errorf("%s: line %d: %w", manifestPath, i+1, err)
 		}
-		e := Entry{string(l.From), string(l.To), l.Kind, l.Detail, l.Time, string(l.Made), l.MadeSHA256, string(l.Temp)}
+		e := Entry{string(l.From), string(l.To), l.Kind, l.Detail, l.Time, string(l.Made), l.MadeSHA256, string(l.Temp), l.Pending}
 		if err := e.check(); err != nil {
 			return nil, fmt.Errorf("%s: line %d: %w", manifestPath, i+1, err)
 		}
@@ -110,7 +111,7 @@ func (e Entry) check() error {
 func (f *folder) writeManifest(entries []Entry) error {
 	var b bytes.Buffer
 	for _, e := range entries {
-		text, err := json.Marshal(line{fileName(e.From), fileName(e.To), e.Kind, e.Detail, e.Time, fileName(e.Made), e.MadeSHA256, fileName(e.temp)})
+		text, err := json.Marshal(line{fileName(e.From), fileName(e.To), e.Kind, e.Detail, e.Time, fileName(e.Made), e.MadeSHA256, fileName(e.temp), e.pending})
 		if err != nil {
 			return err
 		}

@@ -84,6 +84,7 @@ type Entry struct {
 	Made       string
 	MadeSHA256 string
 	temp       string // where Made is until then
+	pending    bool   // the call that moves it has not come to its end
 }
 
 // Quarantine moves files of the dataset dir to dir/quarantine/<kind>/<path>,
@@ -189,7 +190,7 @@ func (f *folder) quarantine(ctx context.Context, moves []Move, limits Limits) ([
 	}
 	entries = f.present(entries)
 	for i := range entries {
-		entries[i].temp = ""
+		entries[i].temp, entries[i].pending = "", false
 	}
 	// The manifest comes first: a folder without one is not passed over.
 	if err := f.writeManifest(entries); err != nil {
@@ -213,7 +214,13 @@ func (f *folder) quarantine(ctx context.Context, moves []Move, limits Limits) ([
 		}
 		moved = append(moved, e)
 	}
-	return moved, errors.Join(failed, f.syncAll(), ctx.Err())
+	if err := errors.Join(failed, f.syncAll(), ctx.Err()); err != nil {
+		return moved, err
+	}
+	for i := range moved {
+		moved[i].temp, moved[i].pending = "", false
+	}
+	return moved, f.writeManifest(append(entries, moved...))
 }
 
 // usable says whether the folder quarantine is ours to write to.
@@ -266,11 +273,11 @@ func (f *folder) names(dir string) ([]string, error) {
 }
 
 // settle ends what an interruption left half done: a file has both names, as
-// some file systems leave it at a power cut, or an original is in quarantine and
+// file systems may leave it at a power cut, or an original is in quarantine and
 // its successor not in place yet, or not needed.
 func (f *folder) settle(entries []Entry) error {
 	for _, e := range entries {
-		if f.same(e.From, e.To) {
+		if e.pending && f.same(e.From, e.To) {
 			if err := f.sys.Remove(f.at(e.From)); err != nil {
 				return err
 			}
@@ -347,7 +354,7 @@ func (f *folder) plan(ctx context.Context, moves []Move, entries []Entry, limits
 			}
 		}
 		taken[m.Path] = true
-		e := Entry{From: m.Path, To: f.freeIn(m, taken), Kind: m.Kind, Detail: m.Detail, Time: time.Now().UTC().Truncate(time.Second)}
+		e := Entry{From: m.Path, To: f.freeIn(m, taken), Kind: m.Kind, Detail: m.Detail, Time: time.Now().UTC().Truncate(time.Second), pending: true}
 		if err == nil && m.Convert {
 			err = f.make(&e, info, limits, fmt.Sprintf("%s%d", tempPrefix, i), taken)
 		}
@@ -506,19 +513,27 @@ func (f *folder) restore(ctx context.Context, paths []string) ([]Entry, error) {
 	return moved, f.dissolve(entries)
 }
 
-// putBack undoes e.
+// putBack undoes e. A file that is back, but for its name in quarantine, loses that.
 func (f *folder) putBack(e Entry) error {
+	back := f.same(e.From, e.To)
+	if e.Made != "" && e.Made == e.From && back {
+		e.Made = ""
+	}
 	if e.Made != "" && f.exists(e.Made) {
 		if sum, err := f.sha256(e.Made); err != nil || sum != e.MadeSHA256 {
 			return errors.Join(fmt.Errorf("%q in its place was changed: %w", e.Made, fs.ErrExist), err)
 		}
-		if e.Made != e.From && f.exists(e.From) {
+		if e.Made != e.From && f.exists(e.From) && !back {
 			return fs.ErrExist
 		}
 		if err := f.sys.Remove(f.at(e.Made)); err != nil {
 			return err
 		}
 		f.sync[path.Dir(e.Made)] = true
+	}
+	if back {
+		f.sync[path.Dir(e.To)] = true
+		return f.sys.Remove(f.at(e.To))
 	}
 	return f.rename(e.To, e.From)
 }

@@ -203,6 +203,19 @@ func TestRestoreDoesNotOverwrite(t *testing.T) {
 	require.Len(t, left, 2)
 }
 
+func TestAFileThatIsThereAgainIsNobodysToRemove(t *testing.T) {
+	dir := write(t, map[string][]byte{"a/1.jpg": []byte("one"), "a/2.jpg": []byte("two")})
+	_, err := Quarantine(bg, dir, []Move{{Path: "a/1.jpg", Kind: Blank}}, Limits{})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a/1.jpg"), []byte("one"), 0o666))
+	_, err = Quarantine(bg, dir, []Move{{Path: "a/2.jpg", Kind: Blank}}, Limits{})
+	require.NoError(t, err)
+	require.Contains(t, tree(t, dir), "a/1.jpg")
+	_, err = Restore(bg, dir)
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"a/1.jpg": `"one"`, "a/2.jpg": `"two"`}, files(tree(t, dir)))
+}
+
 func TestWhatCannotBeMovedStaysAndIsNamed(t *testing.T) {
 	files, _ := messy(t)
 	dir := write(t, files)
