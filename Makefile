@@ -3,11 +3,12 @@ MODULE := $(shell go list -m)
 KERNELS := ./internal/kernel/...
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 FUZZTIME ?= 20s
+BENCHENV ?= $(HOME)/.cache/argus-bench
 TORCH ?= python3
 # 4 GB of files go here.
 TORCHFILES ?= torchfiles
 
-.PHONY: test golden keras torch race fuzz bench generate lint cross arm64 browser ci rename tensorboard kills hpo hpo-peers tfrecord-interop tfrecord-crashes tfrecord-bench cloud
+.PHONY: test golden keras torch race fuzz bench bench-data photographs generate lint cross arm64 browser ci rename tensorboard kills hpo hpo-peers tfrecord-interop tfrecord-crashes tfrecord-bench cloud peers
 
 test:
 	go test ./...
@@ -57,6 +58,19 @@ tensorboard:
 # A training killed a hundred times ends with the same bits.
 kills:
 	ARGUS_KILLS=100 go test -count=1 -v -run Killed .
+
+# Decoding and augmentation beside Pillow, torchvision, albumentations and tf.data, in turns.
+# Needs Python 3.11 and PHOTO, a photograph. bench/data/requirements.txt pins the libraries.
+bench-data:
+	test -d $(BENCHENV) || { python3 -m venv $(BENCHENV) && $(BENCHENV)/bin/pip install -q -r bench/data/requirements.txt; }
+	test -d $(BENCHENV)-tf || { python3 -m venv $(BENCHENV)-tf && $(BENCHENV)-tf/bin/pip install -q tensorflow-cpu==2.21.0; }
+	go build -o $(BENCHENV)/data ./bench/data
+	TF_PYTHON=$(BENCHENV)-tf/bin/python $(BENCHENV)/bin/python bench/data/run.py $(BENCHENV)/data $(PHOTO)
+
+# Ten thousand photographs through Open, augment and Fit in 600 MB; kills of Generate.
+photographs:
+	ARGUS_PHOTOGRAPHS=10000 go test -count=1 -v -timeout 1h -run ManyPhotographs .
+	ARGUS_KILLS=100 go test -count=1 -v -run Killed ./augment
 
 # Writes the x86 assembly anew, with avo from internal/kernel/_asm (a module of its own).
 generate:

@@ -17,6 +17,7 @@ const module = "github.com/argus-go/argus"
 // layers are the packages of the module, users first. A package imports only
 // packages of rows below its own. x/* means all folders in x.
 var layers = [][]string{
+	{"bench/peers"},
 	{"bench/*"},
 	{"examples/*", "tools/*", "internal/golden", "internal/importer", "internal/lint"},
 	{"examples/internal/*"},
