@@ -171,10 +171,7 @@ def tfdata(large, small):
         box = tf.image.sample_distorted_bounding_box((SIZE, SIZE, 3), tf.zeros((1, 0, 4)), area_range=(.5, 1), aspect_ratio_range=(.87, 1.15), use_image_if_no_bounding_boxes=True)
         return resized(tf.slice(x, box[0], box[1]))
 
-    jitter = lambda x: tf.image.random_saturation(tf.image.random_contrast(tf.image.random_brightness(x, .2), .8, 1.2), .8, 1.2)
     ops = {
-        "decode+resize 1500x1000": lambda _: load(large),
-        "decode+resize 400x533": lambda _: load(small),
         "flip": tf.image.flip_left_right,
         "crop": crop,
         "brightness": lambda x: tf.image.random_brightness(x, .2),
@@ -186,17 +183,18 @@ def tfdata(large, small):
         "jpeg": lambda x: tf.image.random_jpeg_quality(x, 30, 90),
         "chain light": lambda x: tf.image.flip_left_right(crop(x)),
     }
-    del jitter
+    # The counter keeps what is mapped from being folded into a constant.
+    maps = {name: (lambda i, op=op: op(x + tf.cast(i % 2, tf.uint8))) for name, op in ops.items()}
+    for name, data in ("decode+resize 1500x1000", large), ("decode+resize 400x533", small):
+        maps[name] = lambda i, data=data: load(tf.gather(tf.constant([data, data]), i % 2))
     streams = {}
 
-    def row(op):
-        if op not in streams:
-            # The counter keeps the map from being folded into a constant.
-            made = tf.data.Dataset.counter().map(lambda i: ops[op](x + tf.cast(i % 2, tf.uint8))).with_options(options)
-            streams[op] = iter(made)
-        return next(streams[op])
+    def row(name):
+        if name not in streams:
+            streams[name] = iter(tf.data.Dataset.counter().map(maps[name]).with_options(options))
+        return next(streams[name])
 
-    return {name: (lambda name=name: row(name)) for name in ops}
+    return {name: (lambda name=name: row(name)) for name in maps}
 
 
 def main():
