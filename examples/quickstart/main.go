@@ -12,7 +12,6 @@ import (
 	"os/signal"
 
 	"github.com/argus-go/argus"
-	"github.com/argus-go/argus/efficientnet/lite0"
 	"github.com/argus-go/argus/examples/internal/progress"
 )
 
@@ -26,6 +25,10 @@ func main() {
 // run is the program. Only the result goes to stdout.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	o, err := parse(args, stdout)
+	if err != nil {
+		return err
+	}
+	network, err := backbone(o.backbone, o.weights)
 	if err != nil {
 		return err
 	}
@@ -43,7 +46,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	clf, err := argus.New(lite0.Backbone(), photos.Classes())
+	clf, err := argus.New(network, photos.Classes())
 	if err != nil {
 		return err
 	}
@@ -77,7 +80,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return r.print(stdout, o.json)
 }
 
-// exitCode reports err in one line.
+// exitCode reports err, in one line where it is not a list.
 func exitCode(err error, stderr io.Writer) int {
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):

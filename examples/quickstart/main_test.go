@@ -199,6 +199,9 @@ func TestWhatIsWrongIsSaidInOneLine(t *testing.T) {
 		"two folders":        {[]string{one, file}, "want one"},
 		"-out with DIR":      {[]string{"-out", one, file}, "-out"},
 		"no such flag":       {[]string{"-x"}, "-x"},
+		"no such network":    {[]string{"-backbone", "alexnet"}, `no network "alexnet"; there are b0, b1`},
+		"not published":      {[]string{"-backbone", "lite1"}, `no weights "imagenet" are published for "lite1"`},
+		"no such weights":    {[]string{"-backbone", "lite1", "-weights", missing, flat(t)}, missing + ": no such file"},
 		"seed is no number":  {[]string{"-seed", "one"}, "seed"},
 		"out cannot be made": {[]string{"-out", filepath.Join(file, "tiles")}, file},
 	} {
@@ -246,5 +249,5 @@ func TestHelpIsNoError(t *testing.T) {
 func TestFlagsMayFollowTheFolder(t *testing.T) {
 	o, err := parse([]string{"-seed", "3", "photos", "-json"}, nil)
 	require.NoError(t, err)
-	require.Equal(t, options{dir: "photos", model: "model.argus", json: true, seed: 3}, o)
+	require.Equal(t, options{dir: "photos", model: "model.argus", backbone: "lite0", json: true, seed: 3}, o)
 }

@@ -18,9 +18,10 @@ without it, the program's own photographs are used.
 `
 
 type options struct {
-	dir, out, model string
-	json            bool
-	seed            uint64
+	dir, out, model   string
+	backbone, weights string
+	json              bool
+	seed              uint64
 }
 
 // parse reads the command line; flags may also follow DIR.
@@ -29,6 +30,8 @@ func parse(args []string, help io.Writer) (options, error) {
 	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
 	flags.StringVar(&o.model, "o", "model.argus", "save the classifier to this `file`")
 	flags.StringVar(&o.out, "out", "", "write the program's own photographs to this `folder` and leave them there")
+	flags.StringVar(&o.backbone, "backbone", "lite0", "the `network`: lite0, or inception-v3, xception, resnet50, b0 …, whose weights are downloaded at first use")
+	flags.StringVar(&o.weights, "weights", "", "read the network's weights from this `file` (.h5, .keras, …); lite1 to lite4 need one")
 	flags.BoolVar(&o.json, "json", false, "print the result as one JSON object")
 	flags.Uint64Var(&o.seed, "seed", 0, "of training, and of the split of a DIR that has none")
 	flags.SetOutput(io.Discard)
