@@ -170,8 +170,11 @@ func TestObjectivesThatAreHardOnArithmeticGetProposals(t *testing.T) {
 	for on, f := range objectives {
 		for in, s := range spaces {
 			for _, m := range []Method{GP, TPE} {
+				if m == TPE && on != "1e300" && on != "mostly failing" {
+					continue
+				}
 				n = 0
-				t.Run(fmt.Sprint(on, " on ", in, " by ", m), func(t *testing.T) { minimise(t, s, Options{Method: m}, 16, f) })
+				t.Run(fmt.Sprint(on, " on ", in, " by ", m), func(t *testing.T) { minimise(t, s, Options{Method: m}, 14, f) })
 			}
 		}
 	}
@@ -300,7 +303,7 @@ func TestManyGoroutinesAskAndTellEveryTrialOnce(t *testing.T) {
 	}
 	opt, err := New(s, Options{})
 	require.NoError(t, err)
-	work(t, opt, 16, 100)
+	work(t, opt, 16, 60)
 }
 
 func BenchmarkAsk(b *testing.B) {
