@@ -208,8 +208,8 @@ func (r *run) term(ctx context.Context, t Term) {
 			if dry = !ok || ctx.Err() != nil; dry {
 				break
 			}
-			k := keyOf(result.URL)
-			if seen[k] {
+			k := urlKey(t.Class, result)
+			if seen[k] || r.store.knows(k) { // in this run, or in one before
 				continue
 			}
 			seen[k] = true
@@ -314,8 +314,8 @@ func (r *run) make(ctx context.Context, t Term, result Result, source string) er
 	if r.o.Accept != nil && !r.o.Accept(result) {
 		return &Refusal{URL: result.URL, Reason: NotAccepted}
 	}
-	at := keyOf("url", t.Class, result.URL)
-	if result.Open == nil && !r.store.claim(at) {
+	at := urlKey(t.Class, result)
+	if !r.store.claim(at) {
 		return &Refusal{URL: result.URL, Reason: Duplicate}
 	}
 	body := buffers.Get().(*bytes.Buffer)

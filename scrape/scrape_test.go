@@ -3,6 +3,7 @@ package scrape
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"image"
 	"image/color"
@@ -212,6 +213,21 @@ func numberIn(t testing.TB, address string) int {
 	return n
 }
 
+func TestASummaryIsJSON(t *testing.T) {
+	s := newSite(t)
+	o := Options{Folder: t.TempDir(), Download: quick(), Sources: []Source{list{"x", nil, ErrAnswer}, list{"y", map[string][]Result{"cat": append(s.results(0, 3), Result{URL: "file:x"})}, nil}}}
+	want, err := Run(t.Context(), []Term{{Query: "cat", Count: 5}}, o)
+	require.NoError(t, err)
+	text, err := json.Marshal(want)
+	require.NoError(t, err)
+	var got Summary
+	require.NoError(t, json.Unmarshal(text, &got))
+	require.Equal(t, want.Failures[0].Error(), got.Failures[0].Error())
+	want.Failures, got.Failures = nil, nil
+	require.Equal(t, want, got)
+	require.Equal(t, map[Reason]int{BadURL: 1}, got.Refused)
+}
+
 func TestARerunAddsWhatIsMissingAndNothingTwice(t *testing.T) {
 	s := newSite(t)
 	folder := t.TempDir()
@@ -224,7 +240,9 @@ func TestARerunAddsWhatIsMissingAndNothingTwice(t *testing.T) {
 	}
 	require.Equal(t, 10, run(10).New)
 	before := files(t, folder)
-	require.Equal(t, 0, run(10).New)
+	again := run(10)
+	require.Zero(t, again.New)
+	require.Empty(t, again.Refused, "what is there is not asked for")
 	require.Equal(t, before, files(t, folder))
 	require.Equal(t, 5, run(15).New)
 	for name, content := range before {

@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// Result is a picture that a source has found. Only URL must be known.
+// Result is a picture that a source has found. Only URL must be known; a class has
+// no two pictures of one URL.
 type Result struct {
 	URL        string `json:"url"`
 	Title      string `json:"title,omitempty"`

@@ -290,6 +290,7 @@ func TestAFolderGivesWhatIsInsideOfItOnly(t *testing.T) {
 	require.Equal(t, map[Reason]int{Unreadable: 2}, summary.Refused)
 	for _, p := range requireSound(t, o.Folder) {
 		require.Equal(t, "own", p.Licence)
+		require.Regexp(t, `^file:in~[0-9a-f]{8}/(cat|dog)/`, p.URL)
 	}
 	again, err := Run(t.Context(), []Term{{Query: "cat", Split: Train}}, o)
 	require.NoError(t, err)

@@ -46,6 +46,8 @@ func keyOf(parts ...string) key {
 	return key(sum[:16])
 }
 
+func urlKey(class string, r Result) key { return keyOf("url", class, r.URL) }
+
 var splitOrder = []Split{Train, Val, Test}
 
 // openStore opens or makes the folder, takes up what a run before left, and
@@ -155,7 +157,7 @@ func (s *store) finish(from string, p Picture) error {
 // remember notes p, and counts it if it is there.
 func (s *store) remember(p Picture, there bool) {
 	s.known[keyOf("content", p.id())] = true
-	s.known[keyOf("url", p.Class, p.URL)] = true
+	s.known[urlKey(p.Class, p.Result)] = true
 	s.last[p.Class] = max(s.last[p.Class], numberOf(p.Class, path.Base(p.Path)))
 	if !there {
 		return
@@ -221,6 +223,12 @@ func (s *store) claim(k key) bool {
 	}
 	s.known[k] = true
 	return true
+}
+
+func (s *store) knows(k key) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.known[k]
 }
 
 func (s *store) release(k key) {

@@ -102,8 +102,12 @@ func (r *run) finish(terms []Term) (Summary, error) {
 	}
 	s := Summarize(pictures)
 	s.New, s.Refused = r.placed, r.refused
+	have := map[string]int{}
+	for _, p := range pictures {
+		have[p.term().key()]++
+	}
 	for _, t := range terms {
-		s.Terms = append(s.Terms, TermSummary{t, r.store.have(t)})
+		s.Terms = append(s.Terms, TermSummary{t, have[t.key()]})
 	}
 	for _, f := range r.failures {
 		s.Failures = append(s.Failures, Failure{f.Source, f.Query, f.Err.Error(), f})

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"iter"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -30,7 +32,7 @@ type URLList struct {
 }
 
 // Name returns "list" and the file's name.
-func (l URLList) Name() string { return "list " + path.Base(strings.ReplaceAll(l.File, `\`, "/")) }
+func (l URLList) Name() string { return "list " + filepath.Base(l.File) }
 
 const listPage = 100
 
@@ -178,7 +180,7 @@ type Folder struct {
 }
 
 // Name returns "folder" and the folder's name.
-func (f Folder) Name() string { return "folder " + path.Base(strings.ReplaceAll(f.Dir, `\`, "/")) }
+func (f Folder) Name() string { return "folder " + filepath.Base(f.Dir) }
 
 // Search yields pages of 100, by path.
 func (f Folder) Search(ctx context.Context, query string) iter.Seq2[[]Result, error] {
@@ -233,9 +235,20 @@ func (f Folder) Search(ctx context.Context, query string) iter.Seq2[[]Result, er
 
 var errStop = errors.New("stop")
 
+// address names a file of the folder without saying where on this machine it is:
+// the last name of the folder's path, a hash of the whole, the path inside.
+func (f Folder) address(name string) string {
+	whole, err := filepath.Abs(f.Dir)
+	if err != nil {
+		whole = f.Dir
+	}
+	sum := sha256.Sum256([]byte(whole))
+	return fmt.Sprintf("file:%s~%x/%s", filepath.Base(whole), sum[:4], name)
+}
+
 func (f Folder) result(name string) Result {
 	return Result{
-		URL: "file:" + path.Join(strings.TrimPrefix(f.Name(), "folder "), name), Title: path.Base(name), Licence: f.Licence, Author: f.Author,
+		URL: f.address(name), Title: path.Base(name), Licence: f.Licence, Author: f.Author,
 		Open: func(context.Context) (io.ReadCloser, error) {
 			root, err := os.OpenRoot(f.Dir)
 			if err != nil {
