@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -74,6 +75,23 @@ func TestTheSameSeedGivesTheSamePointsWithAnyThreads(t *testing.T) {
 	a := run(Options{Seed: 3, Threads: 1})
 	require.Equal(t, a, run(Options{Seed: 3, Threads: 4}))
 	require.NotEqual(t, a, run(Options{Seed: 4, Threads: 1}))
+}
+
+func TestManyTrialsGiveTheSameProposalOnAnyCores(t *testing.T) {
+	s := mustSpace(t, Real("x", 0, 1), Real("y", 0, 1), Int("n", 0, 50))
+	opt := minimise(t, s, Options{Method: Random}, 200, bowl)
+	opt.options.Method = GP
+	propose := func(cores int) (code, model) {
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
+		r := record{opt.space, opt.options, opt.trials, opt.taken, opt.model}
+		p, err := r.propose()
+		require.NoError(t, err)
+		return p.x, p.model
+	}
+	x, m := propose(1)
+	y, n := propose(4)
+	require.Equal(t, x, y)
+	require.Equal(t, m, n)
 }
 
 func TestNoPointIsProposedTwiceWhileThereAreOthers(t *testing.T) {
