@@ -339,12 +339,14 @@ func (d *decoder) rgb() (pix []uint8, w, h int) {
 		luma := y.plane[row*y.stride:][:w]
 		cb, cr := d.comps[1].plane[row*stepY:], d.comps[2].plane[row*stepY:]
 		out := pix[3*row*w:][:3*w]
+		if right+below == 0 {
+			join(out, luma, cb[:w], cr[:w])
+			continue
+		}
 		for x, v := range luma {
 			yy, at := int32(v)*0x10101, x*stepX
-			b, r := int32(cb[at])-128, int32(cr[at])-128
-			if other := at + right + below; other != at {
-				b, r = (b+int32(cb[other])-127)>>1, (r+int32(cr[other])-127)>>1
-			}
+			other := at + right + below
+			b, r := (int32(cb[at])+int32(cb[other])-255)>>1, (int32(cr[at])+int32(cr[other])-255)>>1
 			p := out[3*x : 3*x+3 : 3*x+3]
 			p[0] = clip(yy + 91881*r)
 			p[1] = clip(yy - 22554*b - 46802*r)
@@ -352,6 +354,19 @@ func (d *decoder) rgb() (pix []uint8, w, h int) {
 		}
 	}
 	return pix, w, h
+}
+
+// join converts a row whose chroma is as dense as luma.
+func join(out, luma, cb, cr []uint8) {
+	cb, cr = cb[:len(luma)], cr[:len(luma)]
+	for x, v := range luma {
+		yy, b, r := int32(v)*0x10101, int32(cb[x])-128, int32(cr[x])-128
+		p := out[:3:3]
+		out = out[3:]
+		p[0] = clip(yy + 91881*r)
+		p[1] = clip(yy - 22554*b - 46802*r)
+		p[2] = clip(yy + 116130*b)
+	}
 }
 
 // clip is v>>16, held within 0–255.
