@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -99,19 +98,15 @@ func importKeras(path string, labels []string, prep Preprocess) (*Classifier, er
 	if prep.Size < 0 {
 		return nil, prep.check()
 	}
-	f, err := os.Open(path)
+	f, size, err := openRegular(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
+	if !keras.Is(f, size) {
+		return nil, noFormat(size, []string{"a whole model of Keras (.h5, .keras)"})
 	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("is not a regular file: %v", info.Mode())
-	}
-	model, weights, err := keras.ImportModel(f, info.Size(), prep.Size)
+	model, weights, err := keras.ImportModel(f, size, prep.Size)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +118,7 @@ func importKeras(path string, labels []string, prep Preprocess) (*Classifier, er
 	}
 	model.Input = inputOf(prep)
 	digest := sha256.New()
-	if _, err := io.Copy(digest, io.NewSectionReader(f, 0, info.Size())); err != nil {
+	if _, err := io.Copy(digest, io.NewSectionReader(f, 0, size)); err != nil {
 		return nil, err
 	}
 	origin := nn.Origin{Source: "Keras model " + filepath.Base(path), Digest: "sha256:" + hex.EncodeToString(digest.Sum(nil))}

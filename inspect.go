@@ -6,7 +6,6 @@ import (
 	"io"
 	"maps"
 	"math/bits"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,27 +45,19 @@ type TensorInfo struct {
 // when they are loaded. Fits of the result names those of the networks for which
 // all names and shapes are right: the file goes with [BackboneFrom] of each.
 func Inspect(path string, networks ...nn.Model) (FileInfo, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return FileInfo{}, fmt.Errorf("argus: inspect %s: %w", path, withoutPath(err))
-	}
-	defer f.Close()
-	info, err := inspect(f, networks)
+	info, err := inspect(path, networks)
 	if err != nil {
 		return FileInfo{}, fmt.Errorf("argus: inspect %s: %w", path, withoutPath(err))
 	}
 	return info, nil
 }
 
-func inspect(f *os.File, networks []nn.Model) (FileInfo, error) {
-	stat, err := f.Stat()
+func inspect(path string, networks []nn.Model) (FileInfo, error) {
+	f, size, err := openRegular(path)
 	if err != nil {
 		return FileInfo{}, err
 	}
-	if !stat.Mode().IsRegular() {
-		return FileInfo{}, fmt.Errorf("is not a regular file: %v", stat.Mode())
-	}
-	size := stat.Size()
+	defer f.Close()
 	info := FileInfo{Bytes: size}
 	var fits func(nn.Model) error
 	switch {
@@ -81,7 +72,7 @@ func inspect(f *os.File, networks []nn.Model) (FileInfo, error) {
 		for _, format := range weightFormats {
 			names = append(names, format.name)
 		}
-		err = fmt.Errorf("is none of the formats read: %s", strings.Join(names, ", "))
+		err = noFormat(size, names)
 	}
 	if err == nil {
 		err = info.count()

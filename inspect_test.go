@@ -103,8 +103,8 @@ func TestInspectOfNoWeightsSaysWhy(t *testing.T) {
 	_, err = Inspect(dir)
 	require.ErrorContains(t, err, "is not a regular file")
 	for content, want := range map[string]string{
-		"":                  "is none of the formats read: argus model, Keras",
-		"text":              "is none of the formats read",
+		"":                  "the file is empty",
+		"text":              "is none of the formats read: argus model, Keras",
 		"PK\x03\x04":        "is none of the formats read",
 		"\x89HDF\r\n\x1a\n": "keras: ",
 		"\x09\x00\x00\x00\x00\x00\x00\x00{\"a\":[1]}": "safetensors: ",

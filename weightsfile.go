@@ -2,6 +2,7 @@ package argus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -66,25 +67,46 @@ func BackboneFrom(model nn.Model, path string) nn.Backbone {
 }
 
 func readWeights(model nn.Model, path string) (nn.Weights, int64, error) {
-	f, err := os.Open(path)
+	f, size, err := openRegular(path)
 	if err != nil {
 		return nil, 0, err
 	}
 	defer f.Close()
-	info, err := f.Stat()
+	names := make([]string, len(weightFormats))
+	for i, format := range weightFormats {
+		if format.is(f, size) {
+			w, err := format.load(f, size, model)
+			return w, size, err
+		}
+		names[i] = format.name
+	}
+	return nil, 0, noFormat(size, names)
+}
+
+// openRegular opens a file that has a size. It asks before it opens, which a
+// named pipe would make wait.
+func openRegular(path string) (f *os.File, size int64, err error) {
+	info, err := os.Stat(path)
 	if err != nil {
 		return nil, 0, err
 	}
 	if !info.Mode().IsRegular() {
 		return nil, 0, fmt.Errorf("is not a regular file: %v", info.Mode())
 	}
-	names := make([]string, len(weightFormats))
-	for i, format := range weightFormats {
-		if format.is(f, info.Size()) {
-			w, err := format.load(f, info.Size(), model)
-			return w, info.Size(), err
-		}
-		names[i] = format.name
+	if f, err = os.Open(path); err != nil {
+		return nil, 0, err
 	}
-	return nil, 0, fmt.Errorf("is none of the formats read: %s", strings.Join(names, ", "))
+	if info, err = f.Stat(); err != nil {
+		f.Close()
+		return nil, 0, err
+	}
+	return f, info.Size(), nil
+}
+
+// noFormat says that a file is none of the named formats.
+func noFormat(size int64, names []string) error {
+	if size == 0 {
+		return errors.New("the file is empty")
+	}
+	return fmt.Errorf("is none of the formats read: %s", strings.Join(names, ", "))
 }

@@ -35,7 +35,11 @@ func TestAWeightsFileThatCannotBeReadSaysWhy(t *testing.T) {
 	text := filepath.Join(dir, "text.h5")
 	require.NoError(t, os.WriteFile(text, []byte("no weights at all"), 0o600))
 	require.ErrorContains(t, read(text), text+": is none of the formats read: Keras (.h5")
-	err := read(shared.Path(t, "weights/efficientnetlite0.h5"))
+	_, err := ImportKeras(text, []string{"a", "b"}, ScaleUnit.Preprocess())
+	require.ErrorContains(t, err, text+": is none of the formats read: a whole model of Keras")
+	require.NoError(t, os.WriteFile(text, nil, 0o600))
+	require.ErrorContains(t, read(text), text+": the file is empty")
+	err = read(shared.Path(t, "weights/efficientnetlite0.h5"))
 	require.ErrorIs(t, err, nn.ErrWeights)
 	require.ErrorContains(t, err, "predictions/kernel:0: shape [1280 1000], the network wants [1280 5]")
 }
