@@ -121,7 +121,8 @@ func (o ImageOptions) shardBytes() int64 {
 // are for any number of threads. What is complete is read and checked, and not
 // written again. It is an error (ErrOtherSet) if dir has shards of other pictures or options.
 //
-// Memory holds a few pictures for each thread.
+// Memory holds a few pictures for each thread. Two calls must not write into the
+// same folder at a time.
 func WriteImages(ctx context.Context, pictures Images, dir string, o ImageOptions, hooks ...Hooks) (Manifest, error) {
 	return WriteImagesTo(ctx, pictures, Folder(dir), o, hooks...)
 }
