@@ -35,8 +35,8 @@ type Download struct {
 	// a negative number means no limit. A Crawl-delay in robots.txt slows down
 	// further.
 	Rate float64 `json:"rate,omitempty"`
-	// Timeout is for one attempt, 1 minute where it is 0; Stall for the longest
-	// time without a byte, 15 s.
+	// Timeout is for one request, 1 minute where it is 0; Stall for the longest
+	// time without a byte, 15 s. A negative number means no limit.
 	Timeout time.Duration `json:"timeout,omitempty"`
 	Stall   time.Duration `json:"stall,omitempty"`
 	Patience
@@ -58,11 +58,19 @@ func (d Download) withDefaults() Download {
 	d.Workers = max(1, orDefault(d.Workers, 16))
 	d.PerHost = max(1, orDefault(d.PerHost, 4))
 	d.Rate = orDefault(d.Rate, 10)
-	d.Timeout = orDefault(d.Timeout, time.Minute)
-	d.Stall = orDefault(d.Stall, 15*time.Second)
+	d.Timeout = orForever(cmp.Or(d.Timeout, time.Minute))
+	d.Stall = orForever(cmp.Or(d.Stall, 15*time.Second))
 	d.Patience = d.Patience.withDefaults()
 	d.Limits.Bytes = cmp.Or(d.Limits.Bytes, 20_000_000)
 	d.Limits.Pixels = cmp.Or(d.Limits.Pixels, 50_000_000)
+	return d
+}
+
+// orForever is d, or very long for what is negative.
+func orForever(d time.Duration) time.Duration {
+	if d < 0 {
+		return 1000 * time.Hour
+	}
 	return d
 }
 

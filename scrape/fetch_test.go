@@ -335,6 +335,15 @@ func TestNoRedirectLeadsToAPrivateAddress(t *testing.T) {
 	require.Zero(t, reached.Load())
 }
 
+func TestNegativeNumbersMeanNoLimit(t *testing.T) {
+	s := newSite(t)
+	o := quick()
+	o.Timeout, o.Stall, o.Rate, o.Retries, o.Backoff, o.MaxWait, o.Workers, o.PerHost = -1, -1, -1, -1, -1, -1, -1, -1
+	reason, body := reasonOf(t, o, s.URL+"/p/1.jpg")
+	require.Equal(t, Reason(""), reason)
+	require.Equal(t, jpegOf(1), body)
+}
+
 func TestRedirectsInACircleEnd(t *testing.T) {
 	s := newSite(t)
 	var asked atomic.Int32
