@@ -32,12 +32,12 @@ func warps(values []float64) []outputWarp {
 		out = append(out, w.standardised(values))
 	}
 	for _, q := range []int{n / 10, n / 4, n / 2, n * 3 / 4} {
-		unit := sorted[q]/2 - lowest/2
-		if !(unit > 0) {
-			continue
-		}
+		half := sorted[q]/2 - lowest/2
 		for _, lambda := range []float64{-1, -.5, 0, .5} {
-			w := outputWarp{origin: lowest, unit: 2 * unit, lambda: lambda}
+			w := outputWarp{origin: lowest, unit: 2 * half, lambda: lambda}
+			if !(half > 0) { // many are the lowest; the positions stay the same
+				w = plain
+			}
 			out = append(out, w.standardised(values))
 		}
 	}
