@@ -31,7 +31,7 @@ func (e entry) download(ctx context.Context, o Options, progress func(done, tota
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(e.path), 0o755); err != nil {
-		return err
+		return fmt.Errorf("%w; ARGUS_CACHE can name another folder to keep it in", err)
 	}
 	lock, err := os.OpenFile(e.statePath(), os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {

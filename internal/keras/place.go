@@ -8,18 +8,6 @@ import (
 	"github.com/argus-go/argus/nn"
 )
 
-// Place gives the weights of a file to the network l for an input of shape in:
-// by order, as Keras itself does, since names of layers that nobody named depend
-// on the session that wrote the file. A Normalization layer is passed over, for
-// [nn.Input] does its work. The error, an [nn.ErrWeights], lists all mismatches.
-func Place(layers []Layer, l nn.Layer, in nn.Shape) (nn.Weights, error) {
-	placed, err := place(weighted(layers), l, in)
-	if err != nil {
-		return nil, fmt.Errorf("keras: %w", err)
-	}
-	return placed.tensors(), nil
-}
-
 // placed are weights of a file by the paths of a network's parameters.
 type placed map[string]*Weight
 
@@ -31,11 +19,16 @@ func (p placed) tensors() nn.Weights {
 	return weights
 }
 
-// weighted leaves out layers without weights and the Normalization of the input.
+// weighted leaves out layers without weights and the Normalization of the input,
+// whose work [nn.Input] does.
 func weighted(layers []Layer) []Layer {
 	return slices.DeleteFunc(slices.Clone(layers), func(l Layer) bool { return len(l.Weights) == 0 || isNormalization(l) })
 }
 
+// place gives the weights of a file to the network l for an input of shape in:
+// by order, as Keras itself does, since names of layers that nobody named depend
+// on the session that wrote the file. The error, an [nn.ErrWeights], lists all
+// mismatches.
 func place(layers []Layer, l nn.Layer, in nn.Shape) (placed, error) {
 	ops, err := Order(l, in)
 	if err != nil {

@@ -83,14 +83,14 @@ func TestAFileThatDoesNotFitIsRefusedWithAllItsFaults(t *testing.T) {
 	file = append(file[:7:7], Layer{Name: "probs", Weights: file[7].Weights}, Layer{Name: "extra", Weights: file[7].Weights})
 	_, err := Place(file, l, in)
 	require.ErrorIs(t, err, nn.ErrWeights)
-	require.EqualError(t, err, `keras: weights do not fit the network:
+	require.EqualError(t, err, `weights do not fit the network:
 	conv2d_7/kernel: shape [3 3 3 2], a/kernel wants [1 1 3 2]
 	batch_normalization_7/gamma: shape [2], a/norm/beta wants [2]
 	batch_normalization_8: has 2 weights, b/norm/beta wants 3
 	extra: the network has no such layer`)
 
 	_, err = Place(branchesFile()[:7], l, in)
-	require.EqualError(t, err, "keras: weights do not fit the network:\n\td/kernel: missing, the network wants [2 5]")
+	require.EqualError(t, err, "weights do not fit the network:\n\td/kernel: missing, the network wants [2 5]")
 
 	var many []Layer
 	for range 25 {

@@ -5,8 +5,7 @@ package pretrained
 import (
 	"context"
 	"fmt"
-	"math"
-	"strings"
+	"os"
 
 	"github.com/argus-go/argus/internal/fetch"
 	"github.com/argus-go/argus/internal/imagenet"
@@ -62,8 +61,7 @@ func load(ctx context.Context, m nn.Model, file fetch.File, d nn.Download, progr
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	in := m.Input.Shape()
-	params, err := nn.Params(m.Whole(), in)
+	params, err := nn.Params(m.Whole(), m.Input.Shape())
 	if err != nil {
 		return nil, err
 	}
@@ -72,18 +70,29 @@ func load(ctx context.Context, m nn.Model, file fetch.File, d nn.Download, progr
 	if err != nil {
 		return nil, err
 	}
-	layers, err := keras.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	if err := checkInput(layers, m.Input); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	weights, err := keras.Place(layers, m.Whole(), in)
+	weights, err := read(path, m)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return weights, nil
+}
+
+// read wants the file to have all of m.
+func read(path string, m nn.Model) (nn.Weights, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	weights, err := keras.Load(f, info.Size(), m)
+	if err != nil {
+		return nil, err
+	}
+	return weights, weights.Check(m.Whole(), m.Input.Shape(), true)
 }
 
 // most is more than the bytes of a file with these parameters: the largest
@@ -95,28 +104,3 @@ func most(params []nn.Param) int64 {
 	}
 	return n
 }
-
-// checkInput wants the Normalization layer of a file, where it has one, to be
-// what in does. For weights="imagenet" Keras adds a layer that divides by the
-// square root of the standard deviation; the variance in these files is in
-// truth the deviation, so that both come to (x/255-mean)/deviation
-// (github.com/tensorflow/tensorflow/issues/49930).
-func checkInput(layers []keras.Layer, in nn.Input) error {
-	for _, l := range layers {
-		if l.Name != "normalization" && !strings.HasPrefix(l.Name, "normalization_") || len(l.Weights) != 3 {
-			continue
-		}
-		mean, deviation := l.Weights[0].Data, l.Weights[1].Data
-		if len(mean) != 3 || len(deviation) != 3 {
-			return fmt.Errorf("%s has %d means and %d variances, want 3", l.Name, len(mean), len(deviation))
-		}
-		for c := range 3 {
-			if !near(255*mean[c], in.Mean[c]) || !near(255*deviation[c], in.Std[c]) {
-				return fmt.Errorf("%s has mean %v and variance %v, want those of (x-%v)/%v over 255", l.Name, mean, deviation, in.Mean, in.Std)
-			}
-		}
-	}
-	return nil
-}
-
-func near(a, b float32) bool { return math.Abs(float64(a-b)) <= 1e-5*math.Abs(float64(b)) }

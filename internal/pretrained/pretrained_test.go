@@ -159,7 +159,7 @@ func TestAFileThatIsNotTheNetworksIsRefused(t *testing.T) {
 	other := small()
 	other.Input.Std = [3]float32{0.229 * 0.229 * 255, 0.224 * 0.224 * 255, 0.225 * 0.225 * 255}
 	_, err = pretrained.Backbone(other, h.weights(t, "testdata", "small.h5", "small_notop.h5"), nil).Weights(t.Context(), nil)
-	require.ErrorContains(t, err, "small.h5: normalization has mean [0.485 0.456 0.406] and variance [0.229 0.224 0.225]")
+	require.ErrorContains(t, err, "normalization: mean [0.485 0.456 0.406] and variance [0.229 0.224 0.225]")
 }
 
 func TestARealFileComesThroughTheNetwork(t *testing.T) {
