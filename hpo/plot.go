@@ -62,12 +62,12 @@ func WriteConvergence(w io.Writer, o *Optimizer) error {
 }
 
 // valueScale is for values: by magnitude where they are above 0 and differ by
-// more than a hundred times; few that are far above the rest are cut off.
+// more than eight times; few that are far above the rest are cut off.
 func valueScale(values []float64, from, to float64) svg.Scale {
 	sorted := slices.Clone(values)
 	slices.Sort(sorted)
 	lo, hi := sorted[0], sorted[len(sorted)-1]
-	if lo > 0 && hi > 100*lo {
+	if lo > 0 && hi > 8*lo {
 		return svg.Scale{Lo: lo / 1.2, Hi: hi * 1.2, From: from, To: to, Log: true}
 	}
 	if q := sorted[len(sorted)*9/10]; hi-lo > 10*(q-lo) && q > lo {
