@@ -2,6 +2,7 @@ package argus
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -92,6 +93,9 @@ type FitOptions struct {
 	// Preprocess, stored in the model, holds in Evaluate and Predict as well.
 	Preprocess Preprocess `json:"preprocess"`
 	Limits     Limits     `json:"limits"`
+	// Provenance is JSON that the model file keeps: where the pictures come from
+	// and under which licences, a scrape.Summary for example.
+	Provenance json.RawMessage `json:"provenance,omitempty"`
 	// Strict makes a broken picture fatal, instead of listed in History.Bad.
 	Strict bool `json:"strict,omitempty"`
 
@@ -125,8 +129,9 @@ type FineTune struct {
 	// in every epoch, from the last.
 	BlockDecay float32 `json:"block_decay,omitempty"`
 	Gradual    bool    `json:"gradual,omitempty"`
-	// TrainNorm makes batch norms of the trained blocks use and follow the
-	// batches' own statistics, instead of keeping the pretrained ones.
+	// TrainNorm makes batch norms of the trained blocks, those included that
+	// Gradual trains later, use and follow the batches' own statistics, instead of
+	// keeping the pretrained ones.
 	TrainNorm bool `json:"train_norm,omitempty"`
 	// MaxBytes bounds the activations before the first block that are kept in
 	// memory; default 2 GB. Those that take more are computed anew in every epoch.
@@ -241,6 +246,9 @@ func (o FitOptions) check(classes int) error {
 	}
 	if err := o.Augment.Check(); err != nil {
 		return err
+	}
+	if o.Provenance != nil && !json.Valid(o.Provenance) {
+		return fmt.Errorf("provenance is no JSON: %.40q", o.Provenance)
 	}
 	if o.Views > maxViews {
 		return fmt.Errorf("there are %d views of a picture, want at most %d", o.Views, maxViews)

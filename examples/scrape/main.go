@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -74,7 +75,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	hooks := argus.Hooks{Progress: func(p argus.Progress) { bar.Set(string(p.Stage), p.Done, p.Total) }}
-	if _, err = clf.Fit(ctx, photos, argus.FitOptions{}, hooks); err != nil {
+	origins, err := json.Marshal(found) // sources and licences go into the model file
+	if err != nil {
+		return err
+	}
+	if _, err = clf.Fit(ctx, photos, argus.FitOptions{Provenance: origins}, hooks); err != nil {
 		return err
 	}
 	result, err := clf.Evaluate(ctx, photos.Test())
