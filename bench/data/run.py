@@ -27,7 +27,10 @@ class Process:
 
     def rate(self, row):
         print(row, SECONDS, sep="\t", file=self.p.stdin, flush=True)
-        n, took = self.p.stdout.readline().split()
+        answer = self.p.stdout.readline().split()
+        if not answer:
+            sys.exit(f"{self.p.args} ended at {row}")
+        n, took = answer
         return int(n) / float(took) if int(n) else None
 
 
