@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/argus-go/argus/internal/picture"
 	"github.com/argus-go/argus/nn"
 )
 
@@ -91,24 +92,31 @@ func (c *Classifier) calibrated(ctx context.Context, data Dataset, accuracy floa
 func logitsOf(top nn.Layer, calibrated bool) nn.Layer {
 	switch l := top.(type) {
 	case nn.Seq:
-		if _, plain := l[len(l)-1].(nn.Act); plain {
-			l = l[:len(l)-1]
-			if calibrated {
-				l = l[:len(l)-1]
-			}
-			return slices.Clone(l)
+		if len(l) == 0 {
+			return l
 		}
-		return append(slices.Clone(l[:len(l)-1]), logitsOf(l[len(l)-1], calibrated))
+		before, last := slices.Clone(l[:len(l)-1]), l[len(l)-1]
+		if _, plain := last.(nn.Act); !plain {
+			return append(before, logitsOf(last, false))
+		}
+		if n := len(before); calibrated && n > 0 {
+			if _, temperature := before[n-1].(nn.Scale); temperature {
+				before = before[:n-1]
+			}
+		}
+		return before
 	case nn.Block:
-		return nn.Block{Name: l.Name, Body: logitsOf(l.Body, calibrated)}
+		return nn.Block{Name: l.Name, Body: logitsOf(l.Body, false)}
 	case nn.Dense:
 		l.Act = nn.Linear
 		return l
 	case nn.Conv:
 		l.Act = nn.Linear
 		return l
+	case nn.Act:
+		return nn.Seq{}
 	}
-	return nn.Seq{} // softmax alone
+	return top
 }
 
 // calibrate chooses a temperature and a threshold.
@@ -175,8 +183,13 @@ type answer struct {
 	right       bool
 }
 
-// threshold is the lowest probability at or above which at least the given part of
-// the answers is right; above 1 where there is none.
+// rounding is more than a probability differs by when it is computed again, in
+// a batch of another size.
+const rounding = 1e-5
+
+// threshold is just below the lowest probability at or above which at least the
+// given part of the answers is right, so that this answer stays one; above 1 where
+// there is none.
 func threshold(answers []answer, accuracy float64) float64 {
 	sorted := slices.SortedFunc(slices.Values(answers), func(a, b answer) int {
 		switch {
@@ -192,9 +205,12 @@ func threshold(answers []answer, accuracy float64) float64 {
 		if a.right {
 			right++
 		}
-		last := i+1 == len(sorted) || sorted[i+1].probability < a.probability
-		if last && float64(right) >= accuracy*float64(i+1) {
-			at = a.probability
+		next := 0.
+		if i+1 < len(sorted) {
+			next = sorted[i+1].probability
+		}
+		if next < a.probability && float64(right) >= accuracy*float64(i+1) {
+			at = max(a.probability-rounding, (a.probability+next)/2)
 		}
 	}
 	return at
@@ -241,11 +257,16 @@ func reliability(answers []answer) (ece float64, bins []ReliabilityBin) {
 // Answer is the most probable class, or false for none of these: where its
 // probability is below the threshold that Calibrate chose.
 func (c *Classifier) Answer(ctx context.Context, img image.Image) (Prediction, bool, error) {
-	p, err := c.Predict(ctx, img)
+	s, err := c.fitted(ctx)
 	if err != nil {
-		return Prediction{}, false, err
+		return Prediction{}, false, inside("answer", err)
 	}
-	return p[0], p[0].Probability >= c.now.Load().info.threshold(), nil
+	y, err := s.through(ctx, wholeWay, c.Threads, 1, func(_ int, l Limits) (*picture.RGB, error) { return picture.FromImage(img, l) })
+	if err != nil {
+		return Prediction{}, false, inside("answer", err)
+	}
+	best := ranked(c.classes, y)[0]
+	return best, best.Probability >= s.info.threshold(), nil
 }
 
 func (i Info) threshold() float64 {

@@ -101,6 +101,7 @@ func (f *fit) openCheckpoint(all rows) error {
 	}
 	if c.from != nil {
 		f.history.Epochs, c.head = c.from.Epochs, c.from.Head
+		f.logs.resumed(c.from.Epochs)
 	}
 	f.checkpoint = c
 	return nil

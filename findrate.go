@@ -11,7 +11,7 @@ import (
 // RateSearch is how the training loss goes while the learning rate grows.
 type RateSearch struct {
 	Points []RatePoint `json:"points"`
-	// Suggested is the rate at which the loss falls fastest.
+	// Suggested is the rate at which the loss falls fastest, 0 where it never falls.
 	Suggested float32 `json:"suggested"`
 }
 

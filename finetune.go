@@ -97,6 +97,7 @@ func (f *fit) tune(ctx context.Context, b *train.Best, p prepared) (*train.Best,
 		state.Best = &train.Best{Loss: b.Loss, Right: b.Right, Weights: b.Weights}
 	}
 	b, err = f.train(ctx, j, state)
+	f.options.FineTune.Batch, f.history.Options.FineTune.Batch = j.Batch, j.Batch
 	f.history.Seconds.FineTune = time.Since(start).Seconds()
 	return b, err
 }

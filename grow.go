@@ -97,12 +97,13 @@ func diverse(r rows, weight []float64, n int) (chosen []int) {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(weight[b], weight[a]) })
-	order = order[:min(len(order), 10*max(n, 0))]
+	n = min(max(n, 0), len(order))
+	order = order[:min(len(order), 10*n)]
 	nearest := make([]float64, len(order)) // distance from the nearest row taken
 	for i := range nearest {
 		nearest[i] = 1
 	}
-	for len(chosen) < min(n, len(order)) {
+	for len(chosen) < n {
 		best, at := -1., 0
 		for i, row := range order {
 			if score := nearest[i] * weight[row]; nearest[i] >= 0 && score > best {

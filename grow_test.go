@@ -6,6 +6,7 @@ import (
 	"image"
 	"image/color"
 	"io/fs"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -99,9 +100,11 @@ func TestUncertainPicturesAreThoseBetweenTheClassesAndDiffer(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, twins, "the same picture teaches nothing twice")
-	none, err := c.Uncertain(context.Background(), pictures, 0)
-	require.NoError(t, err)
-	require.Empty(t, none)
+	for n, want := range map[int]int{0: 0, -1: 0, math.MaxInt: 61} {
+		some, err := c.Uncertain(context.Background(), pictures, n)
+		require.NoError(t, err)
+		require.Len(t, some, want, "%d wanted", n)
+	}
 }
 
 func TestSimilarFindsThePictureItself(t *testing.T) {

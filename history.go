@@ -11,7 +11,7 @@ type History struct {
 	LogError string `json:"log_error,omitempty"`
 	// Epochs of the head, then those of fine-tuning.
 	Epochs []Epoch `json:"epochs"`
-	// Stopped says why training ended before its time, if so.
+	// Stopped says why fine-tuning was not begun, if MinAccuracy was not reached.
 	Stopped string `json:"stopped,omitempty"`
 	// Best is the number of the epoch in Epochs, from 1, whose weights are
 	// used: that of the lowest validation loss.

@@ -60,12 +60,28 @@ func (l *logs) epoch(n int, e Epoch) {
 		}
 		l.note(l.board.Write(n, scalars))
 	}
+	l.row(e)
+}
+
+// row writes an epoch's line.
+func (l *logs) row(e Epoch) {
 	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 32) }
 	line := []string{string(e.Stage), strconv.Itoa(e.Epoch)}
 	for _, v := range append([]float64{e.TrainLoss, e.ValLoss, e.ValAccuracy, e.ValTopK, float64(e.LearningRate)}, e.ValRecall...) {
 		line = append(line, number(v))
 	}
 	l.line(line)
+}
+
+// resumed writes the lines of epochs before a checkpoint anew: the file was
+// replaced. TensorBoard has them in the event file of that time.
+func (l *logs) resumed(epochs []Epoch) {
+	if l == nil {
+		return
+	}
+	for _, e := range epochs {
+		l.row(e)
+	}
 }
 
 func (l *logs) line(fields []string) {

@@ -67,7 +67,11 @@ func (f *fit) prepare(ctx context.Context, data Dataset) (p prepared, err error)
 			return p, err
 		}
 		p.after, p.cut = after, plan.Out
-		if f.keeps(plan.Out, data.Len()+max(0, f.options.Views)*data.Train().Len()) {
+		views := f.options.Views
+		if views < 0 { // those of an epoch
+			views = 1
+		}
+		if f.keeps(plan.Out, data.Len()+views*data.Train().Len()) {
 			p.run, layers = runnerOf(plan), before
 		} else {
 			p.stream = runnerOf(plan)
@@ -189,11 +193,11 @@ const defaultBatch = 16
 // train runs a job, from the checkpoint where there is one of its stage, else
 // from start.
 func (f *fit) train(ctx context.Context, j *train.Job, start *train.State) (*train.Best, error) {
+	if s := f.checkpoint.take(); s != nil {
+		start, j.Batch = s, s.Batch // whatever memory there is now
+	}
 	if err := f.fitBatch(j); err != nil {
 		return nil, err
-	}
-	if s := f.checkpoint.take(); s != nil {
-		start = s
 	}
 	return j.Run(ctx, start)
 }
@@ -235,6 +239,7 @@ type drawnRows struct {
 
 func (d *drawnRows) Read(ctx context.Context, epoch int, rows []int, dst []float32) error {
 	if d.epoch != epoch {
+		d.rows.x = nil // two epochs' would be too many
 		drawn, err := d.draw(ctx, epoch)
 		if err != nil {
 			return err

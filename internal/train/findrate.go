@@ -37,7 +37,7 @@ func (j *Job) FindRate(ctx context.Context, lo, hi float64, steps int) (points [
 		from, to := k*n/perEpoch, (k+1)*n/perEpoch
 		s.state.Sum = 0
 		err := s.step(ctx, 1+i/perEpoch, k, order[from:to], true)
-		if errors.Is(err, ErrDiverged) {
+		if errors.Is(err, ErrDiverged) && len(points) > 0 {
 			break
 		}
 		if err != nil {

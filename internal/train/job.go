@@ -82,10 +82,31 @@ func (j *Job) split() (n, steps, batch int) {
 	return n, steps, (n + steps - 1) / steps
 }
 
+// check says whether there are rows, and whether their labels are classes.
+func (j *Job) check() error {
+	for _, part := range []struct {
+		name string
+		Rows
+	}{{"training", j.Train}, {"validation", j.Val}} {
+		if part.Rows == nil || part.Len() == 0 {
+			return fmt.Errorf("there are no %s rows", part.name)
+		}
+		for i := range part.Len() {
+			if label := part.Label(i); label < 0 || label >= j.Classes {
+				return fmt.Errorf("label %d of %s row %d is none of %d classes", label, part.name, i, j.Classes)
+			}
+		}
+	}
+	return nil
+}
+
 // Run trains until the epochs are over, the validation loss has not fallen for
 // Patience of them, or Epoch wants to stop. It starts from s, which may be nil,
 // and returns the best epoch: the one that s holds where none is better.
 func (j *Job) Run(ctx context.Context, s *State) (*Best, error) {
+	if err := j.check(); err != nil {
+		return nil, err
+	}
 	j.Accumulate, j.TopK = max(1, j.Accumulate), max(1, j.TopK)
 	n, steps, batch := j.split()
 	g, err := j.stepper(batch)
@@ -94,8 +115,10 @@ func (j *Job) Run(ctx context.Context, s *State) (*Best, error) {
 	}
 	defer g.machine.Close()
 	if s = g.resume(s); s.Done {
+		j.Progress(j.Epochs*steps, j.Epochs*steps)
 		return s.Best, nil
 	}
+	s.Batch = j.Batch
 	saved := time.Now()
 	save := func(err error) error {
 		if j.Save == nil {

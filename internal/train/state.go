@@ -14,6 +14,7 @@ type State struct {
 	Step    int     // done of the epoch after
 	Sum     float64 // of the loss of these steps' rows
 	Updates int
+	Batch   int     // rows a step, at most
 	Since   int     // epochs since the best
 	Waited  int     // epochs since the best or the last fall of the rate
 	Scale   float64 // of the rate, by Plateau

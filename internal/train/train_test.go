@@ -503,6 +503,62 @@ func TestTrainingThatDivergesSaysWhere(t *testing.T) {
 	require.ErrorContains(t, err, "learning rate 3e+38")
 }
 
+func TestRowsThatAreMissingOrOfNoClassAreRefused(t *testing.T) {
+	for want, spoil := range map[string]func(j *Job){
+		"label 3 of training row 2 is none of 3 classes":    func(j *Job) { j.Train.(*table).labels[2] = 3 },
+		"label -1 of validation row 0 is none of 3 classes": func(j *Job) { j.Val.(*table).labels[0] = -1 },
+		"there are no training rows":                        func(j *Job) { j.Train = &table{} },
+		"there are no validation rows":                      func(j *Job) { j.Val = nil },
+	} {
+		j := job(t, 8)
+		spoil(j)
+		_, err := j.Run(context.Background(), nil)
+		require.EqualError(t, err, want)
+	}
+}
+
+// A cancelling is rows whose reading for validation ends a context.
+type cancelling struct {
+	*table
+	cancel func()
+}
+
+func (c cancelling) Read(ctx context.Context, epoch int, rows []int, dst []float32) error {
+	if epoch == 0 {
+		c.cancel()
+	}
+	return c.table.Read(ctx, epoch, rows, dst)
+}
+
+func TestARunCancelledWhileItValidatesGoesOnThere(t *testing.T) {
+	whole := job(t, 8)
+	want, err := whole.Run(context.Background(), nil)
+	require.NoError(t, err)
+
+	j := job(t, 8)
+	var saved *State
+	j.Save = func(s *State) error { saved = s; return nil }
+	ctx, cancel := context.WithCancel(context.Background())
+	j.Val = cancelling{j.Val.(*table), cancel}
+	_, err = j.Run(ctx, nil)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, 0, saved.Epoch, "not over before it is validated")
+	require.Equal(t, 2, saved.Step)
+	require.Equal(t, 4, saved.Batch)
+
+	got, err := job(t, 8).Run(context.Background(), saved)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+}
+
+func TestALossThatIsNeverFiniteHasNoRate(t *testing.T) {
+	j := job(t, 8)
+	j.Train.(*table).x[0] = float32(math.NaN())
+	j.Batch = 8
+	_, _, err := j.FindRate(context.Background(), 1e-7, 10, 20)
+	require.ErrorIs(t, err, ErrDiverged)
+}
+
 func TestAStepAllocatesLittle(t *testing.T) {
 	for _, mixup := range []float32{0, .4} {
 		j := job(t, 32)
