@@ -125,15 +125,15 @@ func coarse(plane []int16, w, h int, q *[64]int32) {
 					b[8*i+j] = int32(v) << dctBits
 				}
 			}
-			transform(&b, &t, forward)
-			transform(&t, &b, forward)
+			forwardRows(&b, &t)
+			forwardRows(&t, &b)
 			for i, v := range b {
 				s := v >> 31 // rounded to the nearest, halves away from zero
 				k := ((v^s-s)*recip[i] + 1<<(bits+dctBits-1)) >> (bits + dctBits)
 				b[i] = (k*q[i] ^ s - s) << dctBits
 			}
-			transform(&b, &t, inverse)
-			transform(&t, &b, inverse)
+			inverseRows(&b, &t)
+			inverseRows(&t, &b)
 			for i := range 8 {
 				out := plane[(y+i)*w+x:][:8]
 				for j := range out {
@@ -160,12 +160,24 @@ const (
 
 func scaled(v int32) int32 { return (v + 1<<(cosBits-1)) >> cosBits }
 
-// transform puts the transforms of src's rows into dst's columns.
-func transform(src, dst *[64]int32, f func(x0, x1, x2, x3, x4, x5, x6, x7 int32) (y0, y1, y2, y3, y4, y5, y6, y7 int32)) {
+// forwardRows puts the transforms of src's rows into dst's columns.
+func forwardRows(src, dst *[64]int32) {
 	for i := range 8 {
-		r := (*[8]int32)(src[8*i:])
-		c := dst[i : i+57 : i+57]
-		c[0], c[8], c[16], c[24], c[32], c[40], c[48], c[56] = f(r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7])
+		r, c := (*[8]int32)(src[8*i:]), dst[i:i+57:i+57]
+		c[0], c[8], c[16], c[24], c[32], c[40], c[48], c[56] = forward(r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7])
+	}
+}
+
+// inverseRows undoes forwardRows. Most rows hold one frequency or none.
+func inverseRows(src, dst *[64]int32) {
+	for i := range 8 {
+		r, c := (*[8]int32)(src[8*i:]), dst[i:i+57:i+57]
+		if r[1]|r[2]|r[3]|r[4]|r[5]|r[6]|r[7] == 0 {
+			v := scaled(cos0 * r[0])
+			c[0], c[8], c[16], c[24], c[32], c[40], c[48], c[56] = v, v, v, v, v, v, v, v
+			continue
+		}
+		c[0], c[8], c[16], c[24], c[32], c[40], c[48], c[56] = inverse(r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7])
 	}
 }
 
