@@ -38,7 +38,7 @@ var layers = [][]string{
 	{"nn"},
 	{"internal/atomicfile", "internal/fetch", "internal/imagenet", "internal/jpeg444", "internal/npz", "internal/picture", "internal/safetensors"},
 	{"internal/torch", "internal/hdf5"},
-	{"internal/fileops", "internal/half", "internal/jpegscale", "internal/memory", "internal/shared"},
+	{"internal/fileops", "internal/half", "internal/jpegscale", "internal/memory", "internal/shared", "internal/svg"},
 	{"internal/kernel/act", "internal/kernel/conv", "internal/kernel/depthwise", "internal/kernel/loss",
 		"internal/kernel/norm", "internal/kernel/optim", "internal/kernel/pool", "internal/kernel/resize"},
 	{"internal/kernel/gemm", "internal/kernel/pixel", "internal/kernel/vec"},
