@@ -35,7 +35,7 @@ var weightFormats = []weightFormat{
 //
 //   - .h5 of Keras 1, 2 and 3, weights and whole models, .weights.h5 and .keras.
 //     Layers are matched by name where they have the names of the EfficientNet
-//     family, else by order, as Keras does;
+//     family or of Keras 2.2's ResNet50, else by order, as Keras does;
 //   - safetensors and PyTorch's .pth (the state_dict, or a checkpoint that has
 //     one) with the tensor names of torchvision or timm. PyTorch's networks
 //     compute a little otherwise than Keras' of the same name, so the model must be

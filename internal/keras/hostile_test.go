@@ -86,6 +86,17 @@ func TestTheUnchangedModelIsRead(t *testing.T) {
 	require.NoError(t, importBytes(withConfig(t, func(s string) string { return s + " " })))
 }
 
+func TestAWholeModelGivenToAnotherNetworkNamesImportKeras(t *testing.T) {
+	l, in := branches()
+	m := nn.Model{Name: "branches", Input: nn.Input{Size: in.H}, Body: l}
+	for _, name := range []string{"flat-keras2.h5", "flat-keras3.keras"} {
+		b := model(t, name)
+		_, err := Load(bytes.NewReader(b), int64(len(b)), m)
+		require.ErrorIs(t, err, nn.ErrWeights, name)
+		require.ErrorContains(t, err, "the file is a whole model, which ImportKeras reads with the head that it has")
+	}
+}
+
 // dropout is the layer of the small model that samples of attacks stand in for.
 func dropout(t testing.TB, config string) string {
 	t.Helper()

@@ -41,6 +41,9 @@ func load(r io.ReaderAt, size int64, m nn.Model) (nn.Weights, error) {
 		return nil, err
 	}
 	p, err := match(layers, network, in)
+	if err != nil && f.config != nil {
+		err = fmt.Errorf("%w\n\tthe file is a whole model, which ImportKeras reads with the head that it has", err)
+	}
 	if err != nil {
 		return nil, err
 	}
