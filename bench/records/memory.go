@@ -17,7 +17,7 @@ import (
 	"github.com/argus-go/argus/tfrecord"
 )
 
-// many is a dataset of so many pictures of 299×299, made as they are read.
+// many is a dataset of so many pictures of 96×96, made as they are read.
 type many int
 
 func (many) Classes() []string { return []string{"a", "b"} }
@@ -25,7 +25,7 @@ func (many) Classes() []string { return []string{"a", "b"} }
 func (n many) Images() iter.Seq[tfrecord.Image] {
 	var files [different][]byte
 	for i := range files {
-		m := image.NewGray(image.Rect(0, 0, 299, 299))
+		m := image.NewGray(image.Rect(0, 0, 96, 96))
 		_, _ = rand.NewChaCha8([32]byte{byte(i)}).Read(m.Pix)
 		var b bytes.Buffer
 		if err := jpeg.Encode(&b, m, &jpeg.Options{Quality: 30}); err != nil {
@@ -52,7 +52,7 @@ func measureMemory(ctx context.Context) error {
 	}
 	defer os.RemoveAll(dir)
 	const records = 100_000
-	m, err := tfrecord.WriteImages(ctx, many(records), dir, tfrecord.ImageOptions{})
+	m, err := tfrecord.WriteImages(ctx, many(records), dir, tfrecord.ImageOptions{ShardBytes: 20_000_000})
 	if err != nil {
 		return err
 	}
