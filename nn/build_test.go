@@ -219,7 +219,7 @@ func TestAnInputOfAnotherBatchSizeIsAnError(t *testing.T) {
 	b, err := nn.Build(g, x, l, randomWeights(t, l, in, 1), nn.Options{})
 	require.NoError(t, err)
 	m := machine(t, g, b.Output)
-	require.ErrorContains(t, m.Run(context.Background(), 1), "No value bound to node x")
+	require.ErrorContains(t, m.Run(context.Background(), 1), "node x has no value")
 	require.Error(t, gorgonia.Let(x, variable(gorgonia.NewGraph(), "y", make([]float32, 12), 1, 2, 2, 3).Value()))
 }
 

@@ -13,9 +13,13 @@ import (
 // A Machine runs a graph. The outputs of all our ops lie in one arena, laid out
 // when the machine is made, where outputs that are not needed at the same time
 // share memory. One goroutine uses it at a time, and a graph has one machine.
+//
+// Where all ops are ours they run by themselves; a graph with others runs on
+// Gorgonia's tape, which takes some hundred bytes an op and run.
 type Machine struct {
-	tape   gorgonia.VM
-	ops    []*op // in the order of the tape
+	calls  []call      // of ops, where all are ours
+	tape   gorgonia.VM // where some are not
+	ops    []*op       // in the order of the tape
 	env    *env
 	memory int
 	claim  func() // takes the arena's memory; nil when that is done
@@ -33,11 +37,14 @@ func NewMachine(g *gorgonia.ExprGraph, keep ...*gorgonia.Node) (*Machine, error)
 		return nil, fmt.Errorf("nn: machine: %w", err)
 	}
 	slices.Reverse(order) // this is how the tape runs
-	prog, registers, err := gorgonia.Compile(g)
-	if err != nil {
-		return nil, fmt.Errorf("nn: machine: %w", err)
+	m := &Machine{env: newEnv()}
+	if m.calls = calls(g, order); m.calls == nil {
+		prog, registers, err := gorgonia.Compile(g)
+		if err != nil {
+			return nil, fmt.Errorf("nn: machine: %w", err)
+		}
+		m.tape = gorgonia.NewTapeMachine(g, gorgonia.WithPrecompiled(prog, registers))
 	}
-	m := &Machine{env: newEnv(), tape: gorgonia.NewTapeMachine(g, gorgonia.WithPrecompiled(prog, registers))}
 	m.place(g, order, keep)
 	return m, nil
 }
@@ -69,6 +76,9 @@ func (m *Machine) place(g *gorgonia.ExprGraph, order, keep gorgonia.Nodes) {
 		for k, o := range m.ops {
 			n := o.size()
 			o.use(arena[offsets[k]:][:n:n])
+		}
+		for _, c := range m.calls {
+			c.bind()
 		}
 	}
 }
@@ -126,6 +136,14 @@ func (m *Machine) Run(ctx context.Context, threads int) error {
 		m.env.crew.End()
 		m.env.ctx, m.env.crew = context.Background(), nil
 	}()
+	if m.tape == nil {
+		for i := range m.calls {
+			if err := m.calls[i].run(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	defer m.tape.Reset()
 	if err := m.tape.RunAll(); err != nil {
 		if ctx.Err() != nil {
@@ -141,4 +159,9 @@ func (m *Machine) Run(ctx context.Context, threads int) error {
 func (m *Machine) Memory() int { return m.memory }
 
 // Close lets go of what the machine holds.
-func (m *Machine) Close() error { return m.tape.Close() }
+func (m *Machine) Close() error {
+	if m.tape == nil {
+		return nil
+	}
+	return m.tape.Close()
+}

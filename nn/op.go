@@ -79,9 +79,6 @@ func (o *op) use(out []float32) {
 
 // Do runs the kernel.
 func (o *op) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
-	if err := o.env.ctx.Err(); err != nil {
-		return nil, err
-	}
 	in := make([][]float32, len(values))
 	for i, v := range values {
 		var err error
@@ -89,13 +86,27 @@ func (o *op) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
 			return nil, fmt.Errorf("nn: %s: input %d: %w", o.name, i, err)
 		}
 	}
-	if o.check != nil {
-		if err := o.check(in); err != nil {
-			return nil, fmt.Errorf("nn: %s: %w", o.name, err)
-		}
-	}
 	if o.out == nil {
 		o.use(aligned(o.size()))
+	}
+	if err := o.compute(in); err != nil {
+		return nil, err
+	}
+	if len(o.shape) == 0 {
+		return gorgonia.NewF32(o.out[0]), nil
+	}
+	return o.value, nil
+}
+
+// compute runs the kernel on the memory of values.
+func (o *op) compute(in [][]float32) error {
+	if err := o.env.ctx.Err(); err != nil {
+		return err
+	}
+	if o.check != nil {
+		if err := o.check(in); err != nil {
+			return fmt.Errorf("nn: %s: %w", o.name, err)
+		}
 	}
 	crew := o.env.crew
 	if crew == nil {
@@ -108,27 +119,28 @@ func (o *op) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
 			fill(d.out, float32(math.NaN()))
 		}
 	}
-	if len(o.shape) == 0 {
-		return gorgonia.NewF32(o.out[0]), o.env.ctx.Err()
-	}
-	return o.value, o.env.ctx.Err()
+	return o.env.ctx.Err()
 }
 
 // floats is the memory of v, of size values, rows one after the other.
 func floats(v gorgonia.Value, size int) ([]float32, error) {
-	if d, ok := v.(*tensor.Dense); ok && d.RequiresIterator() {
-		v = d.Materialize()
-	}
-	switch data := v.Data().(type) {
-	case []float32:
+	switch v := v.(type) {
+	case *gorgonia.F32:
+		if size == 1 {
+			return []float32{float32(*v)}, nil
+		}
+	case *tensor.Dense:
+		if v.Dtype() != tensor.Float32 {
+			break
+		}
+		if v.RequiresIterator() {
+			v = v.Materialize().(*tensor.Dense)
+		}
+		data := v.Float32s()
 		if len(data) != size {
 			return nil, fmt.Errorf("%d values of shape %v, the graph was built for %d", len(data), v.Shape(), size)
 		}
 		return data, nil
-	case float32:
-		if size == 1 {
-			return []float32{data}, nil
-		}
 	}
 	return nil, fmt.Errorf("values are %v, must be float32", v.Dtype())
 }

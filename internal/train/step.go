@@ -25,6 +25,7 @@ type stepper struct {
 	targets []target
 	scratch []float32 // for blending
 	params  []param
+	grads   [][]float32 // of the params
 	state   *State
 
 	sum     float64 // of the loss of the rows since the last update
@@ -83,6 +84,7 @@ func (j *Job) stepper(batch int) (*stepper, error) {
 	for i, n := range params {
 		s.params = append(s.params, s.param(n.Name(), grads[i]))
 	}
+	s.grads = make([][]float32, len(params))
 	s.machine, err = nn.NewMachine(g, append(grads, s.cost)...)
 	return s, err
 }
@@ -215,12 +217,13 @@ func (s *stepper) load(ctx context.Context, epoch, k int, rows []int) error {
 // gradients are those of the params since the last update, each in memory that
 // may be changed; nil before an update is due.
 func (s *stepper) gradients(crew *parallel.Crew, n int, update bool) ([][]float32, error) {
-	out := make([][]float32, len(s.params))
+	out := s.grads
 	for i, p := range s.params {
-		g, ok := p.grad.Value().Data().([]float32)
-		if !ok {
+		v, ok := p.grad.Value().(*tensor.Dense)
+		if !ok || v.Dtype() != tensor.Float32 {
 			return nil, fmt.Errorf("gradient of %s is no float32 tensor", p.name)
 		}
+		g := v.Float32s()
 		if p.total != nil {
 			if s.weighed == 0 {
 				clear(p.total)
