@@ -287,7 +287,7 @@ func TestWeightsAloneAndWholeModelsGiveTheSame(t *testing.T) {
 		m, want, err := ImportModel(bytes.NewReader(b), int64(len(b)), 0)
 		require.NoError(t, err)
 		_, err = Load(bytes.NewReader(b), int64(len(b)), m)
-		require.ErrorContains(t, err, "mean [0.4 0.5 0.6] and variance [0.25 0.3 0.35] of pixels from 0 to 1; the network's input has mean [0 0 0] and std [0 0 0]")
+		require.ErrorContains(t, err, "mean [0.4 0.5 0.6] and variance [0.25 0.3 0.35]; the network's input has mean [0 0 0] and std [0 0 0]")
 		m.Input.Mean = [3]float32{.4 * 255, .5 * 255, .6 * 255}
 		m.Input.Std = [3]float32{.5 * 255, .5477226 * 255, .591608 * 255}
 		for _, kind := range []string{".weights.h5", ".h5", ".keras"} {

@@ -1,6 +1,7 @@
 package keras
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -64,10 +65,8 @@ func load(r io.ReaderAt, size int64, m nn.Model) (nn.Weights, error) {
 	return weights, weights.Check(network, in, true)
 }
 
-// checkNormalization wants a Normalization of the file, which follows a division
-// by 255, to be what the network's input does already. The published EfficientNet
-// files keep deviations where they say variance, for Keras divides by their root
-// twice (tensorflow issue 49930).
+// checkNormalization wants a Normalization of the file to be what the network's
+// input does already.
 func (f *file) checkNormalization(in nn.Input) error {
 	for i := range f.layers {
 		l := &f.layers[i]
@@ -78,25 +77,32 @@ func (f *file) checkNormalization(in nn.Input) error {
 		if err := f.fill([]*Weight{mean, variance}); err != nil {
 			return err
 		}
-		for c := range 3 {
-			std := in.Std[c]
-			if std == 0 {
-				std = 1
-			}
-			is := func(v []float32, want float32) bool {
-				return len(v) == 3 && math.Abs(float64(v[c]*255-want)) <= 1e-3*255
-			}
-			root := make([]float32, len(variance.Data))
-			for i, v := range variance.Data {
-				root[i] = float32(math.Sqrt(float64(v)))
-			}
-			if !is(mean.Data, in.Mean[c]) || !is(variance.Data, std) && !is(root, std) {
-				return fmt.Errorf("%s: mean %v and variance %v of pixels from 0 to 1; the network's input has mean %v and std %v of 0 to 255, which must be the same",
-					l.Name, mean.Data, variance.Data, in.Mean, in.Std)
-			}
+		if !normalizesAs(in, mean.Data, variance.Data) {
+			return fmt.Errorf("%s: mean %v and variance %v; the network's input has mean %v and std %v of pixels from 0 to 255, which must be the same",
+				l.Name, mean.Data, variance.Data, in.Mean, in.Std)
 		}
 	}
 	return nil
+}
+
+// normalizesAs says whether a Normalization of pixels, or of pixels over 255, is
+// the same as in. The published EfficientNet files are of the latter and keep
+// deviations where they say variance, for Keras divides by their root twice
+// (tensorflow issue 49930).
+func normalizesAs(in nn.Input, mean, variance []float32) bool {
+	if len(mean) != 3 || len(variance) != 3 {
+		return false
+	}
+	same := func(unit float64, deviation func(float64) float64) bool {
+		for c := range 3 {
+			std := cmp.Or(float64(in.Std[c]), 1)
+			if math.Abs(unit*float64(mean[c])-float64(in.Mean[c])) > 0.25 || math.Abs(unit*deviation(float64(variance[c]))-std) > 0.25 {
+				return false
+			}
+		}
+		return true
+	}
+	return same(1, math.Sqrt) || same(255, math.Sqrt) || same(255, func(v float64) float64 { return v })
 }
 
 func match(layers []Layer, l nn.Layer, in nn.Shape) (placed, error) {
