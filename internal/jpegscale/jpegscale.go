@@ -10,6 +10,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"github.com/argus-go/argus/internal/kernel/pixel"
 )
 
 // ErrUnsupported says that a file is none of those that this package reads.
@@ -340,7 +342,7 @@ func (d *decoder) rgb() (pix []uint8, w, h int) {
 		cb, cr := d.comps[1].plane[row*stepY:], d.comps[2].plane[row*stepY:]
 		out := pix[3*row*w:][:3*w]
 		if right+below == 0 {
-			join(out, luma, cb[:w], cr[:w])
+			pixel.YCbCr(out, luma, cb, cr, 0)
 			continue
 		}
 		for x, v := range luma {
@@ -354,19 +356,6 @@ func (d *decoder) rgb() (pix []uint8, w, h int) {
 		}
 	}
 	return pix, w, h
-}
-
-// join converts a row whose chroma is as dense as luma.
-func join(out, luma, cb, cr []uint8) {
-	cb, cr = cb[:len(luma)], cr[:len(luma)]
-	for x, v := range luma {
-		yy, b, r := int32(v)*0x10101, int32(cb[x])-128, int32(cr[x])-128
-		p := out[:3:3]
-		out = out[3:]
-		p[0] = clip(yy + 91881*r)
-		p[1] = clip(yy - 22554*b - 46802*r)
-		p[2] = clip(yy + 116130*b)
-	}
 }
 
 // clip is v>>16, held within 0–255.

@@ -3,6 +3,8 @@ package picture
 import (
 	"image"
 	"image/color"
+
+	"github.com/argus-go/argus/internal/kernel/pixel"
 )
 
 // fromImage copies img after checking its size.
@@ -129,6 +131,10 @@ func copyYCbCr(dst []uint8, m *image.YCbCr, b image.Rectangle, y int) {
 	luma := m.Y[at : at+len(dst)/3]
 	chromaB, chromaR := m.Cb[c:], m.Cr[c:]
 	first := b.Min.X >> shift
+	if shift <= 1 && first<<shift == b.Min.X {
+		pixel.YCbCr(dst, luma, chromaB, chromaR, shift)
+		return
+	}
 	for x, v := range luma {
 		i := (b.Min.X+x)>>shift - first
 		yy := int32(v) * 0x10101

@@ -14,6 +14,7 @@ type kernels struct {
 	bilinear func(dst, pix []uint8, stride int, xs, ys []int32)
 	down     func(dst, src []uint8, stride int, w []int32)
 	across   func(dst, src []uint8, ws *Windows)
+	ycbcr    func(dst, y, cb, cr []uint8, shift int)
 }
 
 type implementation struct {
@@ -106,4 +107,12 @@ func Across(dst, src []uint8, ws *Windows) {
 	n := len(ws.Offset)
 	check(len(dst) == 3*n, "across: %d bytes for %d pixels", len(dst), n)
 	best.across(dst, src, ws)
+}
+
+// YCbCr writes a row of pixels of JFIF's YCbCr (ITU-T T.871), as color.YCbCrToRGB
+// does; pixel x has chroma x>>shift, shift being 0 or 1.
+func YCbCr(dst, y, cb, cr []uint8, shift int) {
+	n := (len(y) + 1<<shift - 1) >> shift
+	check(len(dst) == 3*len(y) && len(cb) >= n && len(cr) >= n && shift&^1 == 0, "ycbcr: %d bytes for %d, %d and %d", len(dst), len(y), len(cb), len(cr))
+	best.ycbcr(dst, y, cb, cr, shift)
 }

@@ -27,7 +27,7 @@ func implementations() []implementation {
 // What follows gives the assembly whole blocks, and the definition the rest.
 
 var avx2 = kernels{
-	table: tableGo, flip: flipFast, matrix: matrixFast, blend: blendFast, bilinear: bilinearFast, down: downFast, across: acrossFast,
+	table: tableGo, flip: flipFast, matrix: matrixFast, blend: blendFast, bilinear: bilinearFast, down: downFast, across: acrossFast, ycbcr: ycbcrFast,
 }
 
 func tableAVX512(dst, src []uint8, t *[256]uint8) {
@@ -101,4 +101,27 @@ func acrossFast(dst, src []uint8, ws *Windows) {
 		acrossAVX2(&dst[0], &src[0], &ws.Offset[0], &ws.w[0], ws.Taps/2, n)
 	}
 	acrossGo(dst[3*n:], src, &Windows{ws.Offset[n:], ws.Taps, ws.w[4*n*ws.Taps:]})
+}
+
+// chroma says where each of eight pixels finds its chroma among eight.
+var chroma = [2][32]byte{spread(0), spread(1)}
+
+func spread(shift int) (order [32]byte) {
+	for i := range order {
+		order[i] = 0x80
+		if i%4 == 0 {
+			order[i] = byte(i / 4 >> shift)
+		}
+	}
+	return order
+}
+
+func ycbcrFast(dst, y, cb, cr []uint8, shift int) {
+	step := 8 >> shift
+	n := min(len(y)/8, (min(len(cb), len(cr))-8)/step+1) // eight of chroma are read
+	if len(cb) >= 8 && len(cr) >= 8 && n > 0 {
+		ycbcrAVX2(&dst[0], &y[0], &cb[0], &cr[0], &chroma[shift], step, n)
+		dst, y, cb, cr = dst[24*n:], y[8*n:], cb[step*n:], cr[step*n:]
+	}
+	ycbcrGo(dst, y, cb, cr, shift)
 }

@@ -535,3 +535,115 @@ two:
 	JNZ          pixel
 	VZEROUPPER
 	RET
+
+DATA packYCbCr<>+0(SB)/1, $0x00
+DATA packYCbCr<>+1(SB)/1, $0x01
+DATA packYCbCr<>+2(SB)/1, $0x02
+DATA packYCbCr<>+3(SB)/1, $0x04
+DATA packYCbCr<>+4(SB)/1, $0x05
+DATA packYCbCr<>+5(SB)/1, $0x06
+DATA packYCbCr<>+6(SB)/1, $0x08
+DATA packYCbCr<>+7(SB)/1, $0x09
+DATA packYCbCr<>+8(SB)/1, $0x0a
+DATA packYCbCr<>+9(SB)/1, $0x0c
+DATA packYCbCr<>+10(SB)/1, $0x0d
+DATA packYCbCr<>+11(SB)/1, $0x0e
+DATA packYCbCr<>+12(SB)/1, $0x80
+DATA packYCbCr<>+13(SB)/1, $0x80
+DATA packYCbCr<>+14(SB)/1, $0x80
+DATA packYCbCr<>+15(SB)/1, $0x80
+DATA packYCbCr<>+16(SB)/1, $0x00
+DATA packYCbCr<>+17(SB)/1, $0x01
+DATA packYCbCr<>+18(SB)/1, $0x02
+DATA packYCbCr<>+19(SB)/1, $0x04
+DATA packYCbCr<>+20(SB)/1, $0x05
+DATA packYCbCr<>+21(SB)/1, $0x06
+DATA packYCbCr<>+22(SB)/1, $0x08
+DATA packYCbCr<>+23(SB)/1, $0x09
+DATA packYCbCr<>+24(SB)/1, $0x0a
+DATA packYCbCr<>+25(SB)/1, $0x0c
+DATA packYCbCr<>+26(SB)/1, $0x0d
+DATA packYCbCr<>+27(SB)/1, $0x0e
+DATA packYCbCr<>+28(SB)/1, $0x80
+DATA packYCbCr<>+29(SB)/1, $0x80
+DATA packYCbCr<>+30(SB)/1, $0x80
+DATA packYCbCr<>+31(SB)/1, $0x80
+GLOBL packYCbCr<>(SB), RODATA|NOPTR, $32
+
+// func ycbcrAVX2(dst *byte, y *byte, cb *byte, cr *byte, order *[32]byte, step int, n int)
+// Requires: AVX, AVX2
+TEXT ·ycbcrAVX2(SB), NOSPLIT, $0-56
+	MOVQ         dst+0(FP), AX
+	MOVQ         y+8(FP), CX
+	MOVQ         cb+16(FP), DX
+	MOVQ         cr+24(FP), BX
+	MOVQ         order+32(FP), SI
+	MOVQ         step+40(FP), DI
+	MOVQ         n+48(FP), R8
+	VMOVDQU      (SI), Y0
+	MOVL         $0x00010101, SI
+	VMOVD        SI, X1
+	VPBROADCASTD X1, Y2
+	MOVL         $0x00000080, SI
+	VMOVD        SI, X1
+	VPBROADCASTD X1, Y3
+	MOVL         $0x000000ff, SI
+	VMOVD        SI, X1
+	VPBROADCASTD X1, Y4
+	MOVL         $0x000166e9, SI
+	VMOVD        SI, X1
+	VPBROADCASTD X1, Y5
+	MOVL         $0x0000581a, SI
+	VMOVD        SI, X1
+	VPBROADCASTD X1, Y6
+	MOVL         $0x0000b6d2, SI
+	VMOVD        SI, X1
+	VPBROADCASTD X1, Y7
+	MOVL         $0x0001c5a2, SI
+	VMOVD        SI, X1
+	VPBROADCASTD X1, Y8
+	VPXOR        Y9, Y9, Y9
+
+loop:
+	VPMOVZXBD    (CX), Y1
+	VPMULLD      Y2, Y1, Y1
+	VPBROADCASTQ (DX), Y10
+	VPSHUFB      Y0, Y10, Y10
+	VPSUBD       Y3, Y10, Y10
+	VPBROADCASTQ (BX), Y11
+	VPSHUFB      Y0, Y11, Y11
+	VPSUBD       Y3, Y11, Y11
+	VPMULLD      Y5, Y11, Y13
+	VPADDD       Y1, Y13, Y13
+	VPSRAD       $0x10, Y13, Y13
+	VPMAXSD      Y9, Y13, Y13
+	VPMINSD      Y4, Y13, Y13
+	VPMULLD      Y7, Y11, Y11
+	VPMULLD      Y6, Y10, Y12
+	VPADDD       Y12, Y11, Y11
+	VPSUBD       Y11, Y1, Y11
+	VPSRAD       $0x10, Y11, Y11
+	VPMAXSD      Y9, Y11, Y11
+	VPMINSD      Y4, Y11, Y11
+	VPSLLD       $0x08, Y11, Y11
+	VPOR         Y11, Y13, Y13
+	VPMULLD      Y8, Y10, Y10
+	VPADDD       Y1, Y10, Y10
+	VPSRAD       $0x10, Y10, Y10
+	VPMAXSD      Y9, Y10, Y10
+	VPMINSD      Y4, Y10, Y10
+	VPSLLD       $0x10, Y10, Y10
+	VPOR         Y10, Y13, Y13
+	VPSHUFB      packYCbCr<>+0(SB), Y13, Y13
+	VMOVDQU      X13, (AX)
+	VEXTRACTI128 $0x01, Y13, X1
+	VMOVQ        X1, 12(AX)
+	VPEXTRD      $0x02, X1, 20(AX)
+	ADDQ         $0x08, CX
+	ADDQ         DI, DX
+	ADDQ         DI, BX
+	ADDQ         $0x18, AX
+	DECQ         R8
+	JNZ          loop
+	VZEROUPPER
+	RET

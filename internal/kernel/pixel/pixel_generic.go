@@ -2,7 +2,7 @@ package pixel
 
 // portable is the definition.
 var portable = kernels{
-	table: tableGo, flip: flipGo, matrix: matrixGo, blend: blendGo, bilinear: bilinearGo, down: downGo, across: acrossGo,
+	table: tableGo, flip: flipGo, matrix: matrixGo, blend: blendGo, bilinear: bilinearGo, down: downGo, across: acrossGo, ycbcr: ycbcrGo,
 }
 
 func clip(v int32) uint8 { return uint8(min(max(v, 0), 255)) }
@@ -90,5 +90,15 @@ func acrossGo(dst, src []uint8, ws *Windows) {
 		}
 		d := dst[3*i:][:3]
 		d[0], d[1], d[2] = clip(r>>22), clip(g>>22), clip(b>>22)
+	}
+}
+
+func ycbcrGo(dst, y, cb, cr []uint8, shift int) {
+	for x, v := range y {
+		yy, b, r := int32(v)*0x10101, int32(cb[x>>shift])-128, int32(cr[x>>shift])-128
+		d := dst[3*x : 3*x+3 : 3*x+3]
+		d[0] = clip((yy + 91881*r) >> 16)
+		d[1] = clip((yy - 22554*b - 46802*r) >> 16)
+		d[2] = clip((yy + 116130*b) >> 16)
 	}
 }

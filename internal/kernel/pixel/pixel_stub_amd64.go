@@ -17,3 +17,5 @@ func bilinearAVX2(dst *byte, pix *byte, stride int, xs *int32, ys *int32, n int)
 func downAVX2(dst *byte, src *byte, stride int, w *int32, taps int, n int)
 
 func acrossAVX2(dst *byte, src *byte, offset *int32, w *int32, pairs int, n int)
+
+func ycbcrAVX2(dst *byte, y *byte, cb *byte, cr *byte, order *[32]byte, step int, n int)

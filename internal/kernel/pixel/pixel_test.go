@@ -84,6 +84,12 @@ func TestEveryImplementationEqualsTheDefinition(t *testing.T) {
 				each(t, n, func(k kernels, dst []uint8) { k.across(dst, src, ws) })
 			}
 		}
+		for shift := range 2 {
+			for spare := range 9 {
+				y, cb, cr := random(r, pixels), random(r, (pixels+shift)>>shift+spare), random(r, (pixels+shift)>>shift)
+				each(t, n, func(k kernels, dst []uint8) { k.ycbcr(dst, y, cb, cr, shift) })
+			}
+		}
 		const w, h = 11, 7
 		pix := random(r, 3*w*h)
 		xs, ys := make([]int32, pixels), make([]int32, pixels)
@@ -102,5 +108,6 @@ func TestCallerBugsPanic(t *testing.T) {
 	require.Panics(t, func() { Blend(b, [][]uint8{b[:3]}, []int16{1}) })
 	require.Panics(t, func() { Bilinear(b, b, 3, make([]int32, 2), make([]int32, 2)) })
 	require.Panics(t, func() { Down(b, b, 3, make([]int32, 2)) })
+	require.Panics(t, func() { YCbCr(b[:6], b[:2], b[:1], b[:1], 0) })
 	require.Panics(t, func() { Across(b, b, NewWindows(2, 2)) })
 }

@@ -17,6 +17,7 @@ func main() {
 	bilinear()
 	down()
 	across()
+	ycbcr()
 	Generate()
 }
 
@@ -345,6 +346,77 @@ func across() {
 	ADDQ(U8(3), dst)
 	DECQ(n)
 	JNZ(LabelRef("pixel"))
+	VZEROUPPER()
+	RET()
+}
+
+// ycbcr: 8·n pixels; order takes eight bytes of chroma to a byte in each of eight
+// double words, and step is how many of them are used up. 24 bytes are written.
+func ycbcr() {
+	var p []int
+	for range 2 {
+		p = append(p, 0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, none, none, none, none)
+	}
+	packed := bytesTable("packYCbCr", p...)
+	TEXT("ycbcrAVX2", NOSPLIT, "func(dst, y, cb, cr *byte, order *[32]byte, step, n int)")
+	dst, y := Load(Param("dst"), GP64()), Load(Param("y"), GP64())
+	cb, cr := Load(Param("cb"), GP64()), Load(Param("cr"), GP64())
+	order, step, n := Load(Param("order"), GP64()), Load(Param("step"), GP64()), Load(Param("n"), GP64())
+	spread := YMM()
+	VMOVDQU(Mem{Base: order}, spread)
+	g, x := GP32(), XMM()
+	constant := func(v uint32) reg.VecVirtual {
+		r := YMM()
+		MOVL(U32(v), g)
+		VMOVD(g, x)
+		VPBROADCASTD(x, r)
+		return r
+	}
+	times, middle, top := constant(0x10101), constant(128), constant(255)
+	toR, toG1, toG2, toB := constant(91881), constant(22554), constant(46802), constant(116130)
+	zero := YMM()
+	VPXOR(zero, zero, zero)
+	luma, b, r, t, out := YMM(), YMM(), YMM(), YMM(), YMM()
+	hold := func(v reg.VecVirtual) {
+		VPSRAD(U8(16), v, v)
+		VPMAXSD(zero, v, v)
+		VPMINSD(top, v, v)
+	}
+	Label("loop")
+	VPMOVZXBD(Mem{Base: y}, luma)
+	VPMULLD(times, luma, luma)
+	VPBROADCASTQ(Mem{Base: cb}, b)
+	VPSHUFB(spread, b, b)
+	VPSUBD(middle, b, b)
+	VPBROADCASTQ(Mem{Base: cr}, r)
+	VPSHUFB(spread, r, r)
+	VPSUBD(middle, r, r)
+	VPMULLD(toR, r, out)
+	VPADDD(luma, out, out)
+	hold(out)
+	VPMULLD(toG2, r, r)
+	VPMULLD(toG1, b, t)
+	VPADDD(t, r, r)
+	VPSUBD(r, luma, r)
+	hold(r)
+	VPSLLD(U8(8), r, r)
+	VPOR(r, out, out)
+	VPMULLD(toB, b, b)
+	VPADDD(luma, b, b)
+	hold(b)
+	VPSLLD(U8(16), b, b)
+	VPOR(b, out, out)
+	VPSHUFB(packed, out, out)
+	VMOVDQU(out.AsX(), Mem{Base: dst})
+	VEXTRACTI128(U8(1), out, x)
+	VMOVQ(x, Mem{Base: dst, Disp: 12})
+	VPEXTRD(U8(2), x, Mem{Base: dst, Disp: 20})
+	ADDQ(U8(8), y)
+	ADDQ(step, cb)
+	ADDQ(step, cr)
+	ADDQ(U8(24), dst)
+	DECQ(n)
+	JNZ(LabelRef("loop"))
 	VZEROUPPER()
 	RET()
 }
