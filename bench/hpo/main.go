@@ -38,7 +38,7 @@ func main() {
 type flags struct {
 	seeds, evaluations int
 	peers, only        string
-	out, plot          string
+	ours, out, plot    string
 	heldOut            bool
 	options            hpo.Options
 	workers            int
@@ -53,6 +53,7 @@ func run(args []string, w io.Writer) error {
 	set.StringVar(&f.peers, "peers", "", "what peers.py recorded")
 	set.StringVar(&f.only, "problems", "", "names, by commas; default all")
 	set.StringVar(&f.out, "out", "", "file to add own rows to, in the form of peers.csv")
+	set.StringVar(&f.ours, "ours", "", "own rows of -out, in place of running")
 	set.StringVar(&f.plot, "plot", "", "file for a figure of regrets")
 	set.BoolVar(&f.heldOut, "held-out", false, "the problems nothing was tuned on")
 	set.StringVar((*string)(&f.options.Method), "method", "", "gp, tpe or random")
@@ -75,15 +76,21 @@ func run(args []string, w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	before, err := readRuns(f.ours)
+	if err != nil {
+		return err
+	}
 	fmt.Fprintf(w, "%-12s %-10s %9s %9s %6s %6s  median regret, ours ÷ theirs [95 %%] runs\n", "problem", "regret@20", "@40", "@80", "log10", "ms")
 	ratios, curves := map[string][]float64{}, map[string][]curve{}
 	if f.only != "" {
 		all = slices.DeleteFunc(slices.Clone(all), func(p problem) bool { return !slices.Contains(strings.Split(f.only, ","), p.name) })
 	}
 	for _, p := range all {
-		ours, err := f.runs(p)
-		if err != nil {
-			return err
+		ours := before[p.name]["argus"]
+		if ours == nil {
+			if ours, err = f.runs(p); err != nil {
+				return err
+			}
 		}
 		if err := f.write(p, ours); err != nil {
 			return err
