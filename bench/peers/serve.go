@@ -88,10 +88,10 @@ func profile(path string) error {
 }
 
 func newSide(folder, name, mode string) (side, int, error) {
-	suffix := map[string]string{"infer": "", "train": ".train", "check": ".check"}
+	suffix := map[string]string{"infer": "", "gorgonia": "", "train": ".train", "check": ".check"}
 	base, ok := suffix[mode]
 	if !ok {
-		return nil, 0, fmt.Errorf("mode %q is none of infer, train, check", mode)
+		return nil, 0, fmt.Errorf("mode %q is none of infer, gorgonia, train, check", mode)
 	}
 	b, err := os.ReadFile(filepath.Join(folder, name+base+".json"))
 	if err != nil {
@@ -112,7 +112,11 @@ func newSide(folder, name, mode string) (side, int, error) {
 	x, y := w["x"].Data, w["y"].Data
 	delete(w, "x")
 	delete(w, "y")
-	if mode == "infer" {
+	switch mode {
+	case "gorgonia":
+		s, err := newStock(m, w, x, y)
+		return s, macs, err
+	case "infer":
 		p, err := nn.Freeze(m.Whole(), m.Input.Shape(), w)
 		return &inference{p, x, y}, macs, err
 	}
@@ -150,11 +154,17 @@ func (s *inference) check(n int) ([]float64, error) {
 	if err := s.run(n, out); err != nil {
 		return nil, err
 	}
+	return []float64{distance(out, s.y)}, nil
+}
+
+// distance is the largest difference of got from as many of want, relative to the
+// largest of these.
+func distance(got, want []float32) float64 {
 	most, far := 0., 0.
-	for i, v := range out {
-		most, far = max(most, math.Abs(float64(s.y[i]))), max(far, math.Abs(float64(v-s.y[i])))
+	for i, v := range got {
+		most, far = max(most, math.Abs(float64(want[i]))), max(far, math.Abs(float64(v-want[i])))
 	}
-	return []float64{far / most}, nil
+	return far / most
 }
 
 func (s *inference) times(n, count int) ([]float64, error) {
