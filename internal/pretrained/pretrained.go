@@ -71,13 +71,15 @@ func load(ctx context.Context, m nn.Model, file fetch.File, d nn.Download, progr
 		return nil, err
 	}
 	weights, err := read(path, m)
+	if err == nil && len(weights) != len(params) { // there is no top
+		err = weights.Check(m.Whole(), m.Input.Shape(), true)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return weights, nil
 }
 
-// read wants the file to have all of m.
 func read(path string, m nn.Model) (nn.Weights, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -88,11 +90,7 @@ func read(path string, m nn.Model) (nn.Weights, error) {
 	if err != nil {
 		return nil, err
 	}
-	weights, err := keras.Load(f, info.Size(), m)
-	if err != nil {
-		return nil, err
-	}
-	return weights, weights.Check(m.Whole(), m.Input.Shape(), true)
+	return keras.Load(f, info.Size(), m)
 }
 
 // most is more than the bytes of a file with these parameters: the largest
