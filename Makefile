@@ -8,7 +8,7 @@ TORCH ?= python3
 # 4 GB of files go here.
 TORCHFILES ?= torchfiles
 
-.PHONY: test golden keras torch race fuzz bench bench-data photographs generate lint cross arm64 browser ci rename tensorboard kills hpo hpo-peers tfrecord-interop tfrecord-crashes tfrecord-bench cloud peers
+.PHONY: test golden keras torch race fuzz bench bench-data photographs generate lint cross arm64 browser ci rename tensorboard kills hpo hpo-peers hpo-table tfrecord-interop tfrecord-crashes tfrecord-bench cloud peers
 
 test:
 	go test ./...
@@ -130,6 +130,10 @@ rename:
 hpo:
 	go run ./bench/hpo -seeds 50 -evaluations 80 -peers bench/hpo/peers.csv -plot bench/hpo/regret.svg
 	go run ./bench/hpo -seeds 50 -evaluations 80 -peers bench/hpo/peers.csv -held-out
+
+# The table of losses of bench/hpo, from this library's Fit on photographs; half an hour. Then run hpo-peers for it.
+hpo-table: # make hpo-table PHOTOS=clothing5
+	go run ./bench/hpo -record $(PHOTOS) -cache .venv/hpo-cache -out bench/hpo/clothing5.json
 
 # Records what is missing of the peers in bench/hpo/peers.csv; stop it when you like. A day on one core. Needs Python 3.11.
 HPO_PYTHON ?= .venv/hpo

@@ -162,6 +162,8 @@ def table_problem():
     if not os.path.exists(path):
         return
     table = json.load(open(path))
+    if "loss" not in table:
+        return
     sizes = [len(p["values"]) for p in table["params"]]
     losses = np.array(table["loss"]).reshape(sizes)
     PROBLEMS["clothing5"] = (lambda *i: losses[tuple(i)], [("int", 0, n - 1) for n in sizes])
