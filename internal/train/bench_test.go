@@ -12,7 +12,7 @@ import (
 )
 
 // whole trains all of a network.
-func whole(b *testing.B, m nn.Model, batch int) *Job {
+func whole(b testing.TB, m nn.Model, batch int) *Job {
 	in := m.Input.Shape()
 	j := &Job{
 		Options: Options{Epochs: 1, Batch: batch, Accumulate: 1, TopK: 1, Rate: 1e-4, Schedule: Schedule{Kind: Constant}},

@@ -1,6 +1,10 @@
 package train
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/argus-go/argus/nn"
+)
 
 // Memory is about how many bytes a run takes with batches of so many rows.
 func (j *Job) Memory(batch int) (int64, error) {
@@ -9,8 +13,13 @@ func (j *Job) Memory(batch int) (int64, error) {
 		return 0, err
 	}
 	defer g.machine.Close()
+	plan, err := nn.Freeze(j.Layer(), j.In, j.Weights)
+	if err != nil {
+		return 0, err
+	}
 	n := int64(g.machine.Memory()) + 4*int64(len(g.x)+len(g.scratch))
-	copies := int64(4) // the weights, two moments, the best epoch's
+	n += int64(plan.Memory(validated)) + 4*validated*int64(j.In.Size())
+	copies := int64(6) // the weights, two moments, the best epoch's; packed for steps and for validation
 	if j.EMA > 0 {
 		copies++
 	}

@@ -9,6 +9,9 @@ import (
 	"github.com/argus-go/argus/nn"
 )
 
+// validated is the rows that are validated at a time.
+const validated = 16
+
 // metrics are what validation finds.
 type metrics struct {
 	loss          float64 // weighted by class
@@ -33,7 +36,7 @@ func (j *Job) validate(ctx context.Context, w nn.Weights) (metrics, error) {
 	if err != nil {
 		return metrics{}, err
 	}
-	const batch = 16
+	const batch = validated
 	n, k := j.Val.Len(), j.Classes
 	m := metrics{n: n, of: make([]int, k), found: make([]int, k)}
 	x, logits := make([]float32, batch*j.In.Size()), make([]float32, n*k)
