@@ -257,3 +257,29 @@ func TestNamesOfFiltersFillsAndCovers(t *testing.T) {
 	_, err := Filter(77).MarshalText()
 	require.ErrorContains(t, err, "filter is 77")
 }
+
+// What is read from JSON is refused or done.
+func FuzzAugmentor(f *testing.F) {
+	for _, s := range every() {
+		text, err := json.Marshal(Augmentor{Steps: []Step{s, s}, Fill: Reflect})
+		require.NoError(f, err)
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var a Augmentor
+		if json.Unmarshal(text, &a) != nil || a.Check() != nil || len(a.Steps) > 20 {
+			return
+		}
+		for _, s := range a.Steps {
+			if r, ok := s.Op.(Resize); ok && r.W*r.H > 1<<16 {
+				return
+			}
+			if c, ok := s.Op.(Cutout); ok && c.Holes > 9 {
+				return
+			}
+		}
+		out, err := a.ApplyRGB(scene(17, 12), Key{})
+		require.NoError(t, err)
+		require.Len(t, out.Pix, 3*out.W*out.H)
+	})
+}
