@@ -67,7 +67,7 @@ type TuneReport struct {
 	Note    string  `json:"note,omitempty"` // what the journal lost in a crash
 	Seconds Seconds `json:"seconds"`
 
-	// Search holds the record, for figures and for more trials.
+	// Search holds the record, for figures; its journal is closed.
 	Search *hpo.Optimizer `json:"-"`
 }
 
