@@ -4,10 +4,12 @@
 package tensorboard
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -35,10 +37,7 @@ type Scalar struct {
 }
 
 // A Writer appends to one event file. One goroutine uses it at a time.
-type Writer struct {
-	file    *os.File
-	records *tfrecord.Writer
-}
+type Writer struct{ file *os.File }
 
 // Create makes a new event file in dir, and dir where it is not there.
 func Create(dir string) (*Writer, error) {
@@ -56,18 +55,27 @@ func Create(dir string) (*Writer, error) {
 			return nil, fmt.Errorf("tensorboard: %w", err)
 		}
 		w := &Writer{file: f}
-		if w.records, err = tfrecord.NewWriter(f, tfrecord.WriterOptions{}); err == nil {
-			event := appendTime(nil, now)
-			event = protowire.AppendTag(event, eventVersion, protowire.BytesType)
-			event = protowire.AppendString(event, "brain.Event:2")
-			err = w.records.Write(event)
-		}
-		if err != nil {
+		event := appendTime(nil, now)
+		event = protowire.AppendTag(event, eventVersion, protowire.BytesType)
+		event = protowire.AppendString(event, "brain.Event:2")
+		if err := w.append(event); err != nil {
 			f.Close()
-			return nil, fmt.Errorf("tensorboard: %w", err)
+			return nil, err
 		}
 		return w, nil
 	}
+}
+
+// append writes an event to the end of the file at once: TensorBoard follows it.
+func (w *Writer) append(event []byte) error {
+	records, err := tfrecord.NewWriter(w.file, tfrecord.WriterOptions{})
+	if err == nil {
+		err = errors.Join(records.Write(event), records.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("tensorboard: %w", err)
+	}
+	return nil
 }
 
 func appendTime(b []byte, t time.Time) []byte {
@@ -80,7 +88,7 @@ func (w *Writer) Write(step int, scalars []Scalar) error {
 	var summary []byte
 	for _, s := range scalars {
 		value := protowire.AppendTag(nil, valueTag, protowire.BytesType)
-		value = protowire.AppendString(value, s.Tag)
+		value = protowire.AppendString(value, strings.ToValidUTF8(s.Tag, "\uFFFD"))
 		value = protowire.AppendTag(value, valueScalar, protowire.Fixed32Type)
 		value = protowire.AppendFixed32(value, math.Float32bits(float32(s.Value)))
 		summary = protowire.AppendTag(summary, summaryValue, protowire.BytesType)
@@ -91,19 +99,12 @@ func (w *Writer) Write(step int, scalars []Scalar) error {
 	event = protowire.AppendVarint(event, uint64(step))
 	event = protowire.AppendTag(event, eventSummary, protowire.BytesType)
 	event = protowire.AppendBytes(event, summary)
-	if err := w.records.Write(event); err != nil {
-		return fmt.Errorf("tensorboard: %w", err)
-	}
-	return nil
+	return w.append(event)
 }
 
 // Close ends the file.
 func (w *Writer) Close() error {
-	err := w.records.Close()
-	if closed := w.file.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
+	if err := w.file.Close(); err != nil {
 		return fmt.Errorf("tensorboard: %w", err)
 	}
 	return nil

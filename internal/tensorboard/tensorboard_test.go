@@ -19,9 +19,9 @@ func written(t *testing.T) (dir, path string) {
 	dir = filepath.Join(t.TempDir(), "logs", "run 1")
 	w, err := Create(dir)
 	require.NoError(t, err)
-	require.NoError(t, w.Write(1, []Scalar{{"train/loss", 1.5}, {"recall/Größe", .25}}))
+	require.NoError(t, w.Write(1, []Scalar{{"train/loss", 1.5}, {"recall/Größe", .25}, {"recall/\xff", 1}}))
 	require.NoError(t, w.Write(2, []Scalar{{"train/loss", .5}}))
-	require.NoError(t, w.Close())
+	t.Cleanup(func() { require.NoError(t, w.Close()) }) // what it wrote is there before
 	files, err := filepath.Glob(filepath.Join(dir, "events.out.tfevents.*"))
 	require.NoError(t, err)
 	require.Len(t, files, 1)
@@ -110,6 +110,6 @@ func TestTensorBoardReadsTheFile(t *testing.T) {
 	var got map[string][][2]float64
 	require.NoError(t, json.Unmarshal(out, &got))
 	require.Equal(t, map[string][][2]float64{
-		"train/loss": {{1, 1.5}, {2, .5}}, "recall/Größe": {{1, .25}},
+		"train/loss": {{1, 1.5}, {2, .5}}, "recall/Größe": {{1, .25}}, "recall/\uFFFD": {{1, 1}},
 	}, got)
 }
