@@ -1,10 +1,11 @@
 package tfrecord
 
 import (
-	"compress/gzip"
-	"compress/zlib"
 	"fmt"
 	"io"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zlib"
 )
 
 // Compression is how a whole file is compressed, under TensorFlow's names.
