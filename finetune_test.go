@@ -68,3 +68,27 @@ func TestTheHeadsNameIsNoneOfTheBodys(t *testing.T) {
 	require.Equal(t, "classifier3", head.(nn.Block).Name)
 	require.NoError(t, nn.Model{Name: "m", Input: nn.Input{Size: 4}, Body: body, Top: topOf(head)}.Check())
 }
+
+func TestUnusualOptionsTrain(t *testing.T) {
+	data := open(t, swatches(5, 3, 0, "blue", "green", "red"))
+	for name, o := range map[string]FitOptions{
+		"more blocks than epochs":      {FineTune: FineTune{From: "stem", Gradual: true, BlockDecay: .5}},
+		"a batch of one":               {Batch: 1, FineTune: FineTune{From: "mixed", Batch: 1, TrainNorm: true}},
+		"a batch of all":               {Batch: 1000, FineTune: FineTune{From: "mixed", Batch: 1000}},
+		"fewer steps than are added":   {Batch: 4, Accumulate: 100, FineTune: FineTune{From: "last"}},
+		"blends, weighed and smoothed": {Mixup: .4, CutMix: 1, LabelSmoothing: .1, ClassWeights: []float32{1, 5, .1}, FineTune: FineTune{From: "mixed"}},
+		"balanced and weighed":         {Balanced: true, ClassWeights: []float32{1, 2, 3}, Average: .999},
+		"drawn anew, features alone":   {Views: -1, Hidden: []int{4, 3, 2}, Norm: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o.Epochs, o.FineTune.Epochs, o.Average = 2, 2, .9
+			_, h := fittedTo(t, data, o)
+			for _, e := range h.Epochs {
+				require.Greater(t, e.TrainLoss, 0.)
+				require.Less(t, e.ValLoss, 10.)
+				require.Greater(t, e.LearningRate, float32(0))
+			}
+			require.Len(t, h.Epochs, map[bool]int{false: 2, true: 4}[o.FineTune.From != ""])
+		})
+	}
+}

@@ -327,6 +327,7 @@ func TestFitRefusesWhatItCannotLearnFrom(t *testing.T) {
 		`class "b" of dataset . has no usable training picture; 4 are broken, the first is train/b/000.bmp`: {data: broken("train/b/*")},
 		"no usable validation picture; 4 are broken":                                                        {data: broken("val/*/*")},
 		`class "a" has 1 different pictures, want one or more for each`:                                     {data: open(t, tree("train/a/1.jpg", "train/b/1.jpg"))},
+		"norm wants batches of 2 or more":                                                                   {data: good, o: FitOptions{Hidden: []int{2}, Norm: true, Batch: 1}},
 		"4 hidden layers, want at most 3":                                                                   {data: good, o: FitOptions{Hidden: []int{1, 2, 3, 4}}},
 		"hidden layer 2 has 0 units":                                                                        {data: good, o: FitOptions{Hidden: []int{1, 0}}},
 		"act is softmax":                                                                                    {data: good, o: FitOptions{Hidden: []int{1}, Act: nn.Softmax}},

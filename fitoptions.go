@@ -238,6 +238,9 @@ func (o FitOptions) check(classes int) error {
 			return fmt.Errorf("hidden layer %d has %d units, want 1 or more", i+1, units)
 		}
 	}
+	if o.Norm && len(o.Hidden) > 0 && (o.Batch == 1 || o.FineTune.Batch == 1) {
+		return fmt.Errorf("norm wants batches of 2 or more: the variance of one picture is 0")
+	}
 	if o.Act < nn.Linear || o.Act >= nn.Softmax {
 		return fmt.Errorf("act is %v, want relu, relu6, swish, sigmoid or tanh", o.Act)
 	}
