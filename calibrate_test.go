@@ -161,3 +161,33 @@ func TestAClassifierCanBeFittedCalibratedAndAskedAtOnce(t *testing.T) {
 		require.NoError(t, <-errs)
 	}
 }
+
+func TestAnyTopThatEndsInSoftmaxIsCalibrated(t *testing.T) {
+	data := rgb(t)
+	for name, top := range map[string]nn.Layer{
+		"dense alone": nn.Dense{Name: "logits", Units: 3, Act: nn.Softmax},
+		"block":       nn.Block{Name: "top", Body: nn.Seq{nn.Dropout{Rate: .5}, nn.Dense{Name: "logits", Units: 3, Act: nn.Softmax}}},
+		"activation":  nn.Seq{nn.Dense{Name: "logits", Units: 3}, nn.Act{Kind: nn.Softmax}},
+	} {
+		for _, info := range []Info{{}, {Calibration: &Calibration{Temperature: -1, Threshold: -3}}} { // the second is a lie
+			m := tinyModel()
+			m.Top = top
+			w, err := nn.Init(m.Whole(), m.Input.Shape(), 1)
+			require.NoError(t, err)
+			c, err := assemble(m, w, data.Classes(), preprocessOf(m.Input), info)
+			require.NoError(t, err, name)
+			before := accuracy(t, c, data.Test())
+			first, err := c.Calibrate(context.Background(), data.Val(), .5)
+			require.NoError(t, err, name)
+			require.Equal(t, before.Confusion, accuracy(t, c, data.Test()).Confusion, name)
+			again, err := c.Calibrate(context.Background(), data.Val(), .5)
+			require.NoError(t, err)
+			require.Equal(t, first, again, name)
+		}
+	}
+	c, _ := fittedTo(t, data, FitOptions{Epochs: 1})
+	unlabelled, err := OpenPicturesFS(swatches(1, 0, 0, "blue", "green", "red"))
+	require.NoError(t, err)
+	_, err = c.Calibrate(context.Background(), unlabelled, .9)
+	require.ErrorContains(t, err, `argus: calibrate: the classifier's classes are ["blue" "green" "red"], those of dataset`)
+}

@@ -108,3 +108,29 @@ func TestFineTuningBeginsAtTheNetworksOwnCuts(t *testing.T) {
 	_, err = c.Fit(context.Background(), data, FitOptions{FineTune: FineTune{Blocks: 1, From: "last"}})
 	require.ErrorContains(t, err, `fine-tuning: begins at "last" and at the last 1 blocks, want one of both`)
 }
+
+func TestASearchOrACrossValidationThatIsCancelledSaysSo(t *testing.T) {
+	data := rgb(t)
+	o := FitOptions{Epochs: 3, FineTune: FineTune{From: "mixed", Epochs: 2}}
+	for _, stage := range []Stage{FeaturesStage, TrainStage, FineTuneStage} {
+		for name, work := range map[string]func(context.Context, *Classifier, Hooks) error{
+			"search": func(ctx context.Context, c *Classifier, h Hooks) error {
+				_, err := c.FindLR(ctx, data, o, h)
+				return err
+			},
+			"folds": func(ctx context.Context, c *Classifier, h Hooks) error {
+				_, err := c.CrossValidate(ctx, data, 3, o, h)
+				return err
+			},
+		} {
+			c := tinyLearner(t, data.Classes())
+			ctx, cancel := context.WithCancel(context.Background())
+			err := work(ctx, c, stopAt(stage, 1, cancel))
+			cancel()
+			require.ErrorIs(t, err, context.Canceled, "%s, %s", name, stage)
+			require.ErrorContains(t, err, "argus: ")
+			_, err = c.Predict(context.Background(), scene(9, 9, 1))
+			require.ErrorIs(t, err, ErrNotFitted)
+		}
+	}
+}
