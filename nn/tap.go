@@ -112,8 +112,11 @@ func (m Model) Until(tap string) (Model, error) {
 }
 
 // Until is the backbone of the model that [Model.Until] returns, with the same
-// weights.
+// weights, those of b.Body where there is one.
 func (b Backbone) Until(tap string) (Backbone, error) {
+	if b.Body != nil {
+		b = *b.Body
+	}
 	m, err := b.Model.Until(tap)
 	return Backbone{Model: m, Weights: b.Weights, Origin: b.Origin}, err
 }

@@ -70,3 +70,19 @@ func TestAModelUntilAnAliasHasTheAveragesOfThatTapAsFeatures(t *testing.T) {
 		infer(t, nn.Seq{part, nn.GlobalPool{Kind: nn.Avg}}, in, w, 2, pictures(2, in)),
 		infer(t, short.Body, in, w, 2, pictures(2, in)))
 }
+
+func TestABackboneUntilATapTakesTheSmallerFile(t *testing.T) {
+	m := nn.Model{Name: "m", Input: nn.Input{Size: 32}, Body: forked, Top: nn.Dense{Name: "predictions", Units: 3}}
+	body := nn.Backbone{Model: m, Origin: nn.Origin{Source: "body.h5"}, Weights: nn.Fixed(nn.Weights{})}
+	body.Model.Top = nil
+	for want, b := range map[string]nn.Backbone{
+		"body.h5":  {Model: m, Origin: nn.Origin{Source: "whole.h5"}, Body: &body},
+		"whole.h5": {Model: m, Origin: nn.Origin{Source: "whole.h5"}},
+	} {
+		short, err := b.Until("stem/conv2")
+		require.NoError(t, err)
+		require.Equal(t, want, short.Origin.Source)
+		require.Nil(t, short.Body)
+		require.Equal(t, "m until stem/conv2", short.Model.Name)
+	}
+}
