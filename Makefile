@@ -47,6 +47,7 @@ bench:
 peers:
 	test -x .venv/peers/bin/python || { python3 -m venv .venv/peers && .venv/peers/bin/pip install -q -r bench/peers/requirements.txt; }
 	go build -o .venv/peers/argus ./bench/peers
+	cd bench/peers/gomlx && go build -o ../../../.venv/peers/gomlx .
 	.venv/peers/argus export .venv/peers/networks
 	.venv/peers/bin/python bench/peers/run.py .venv/peers/argus .venv/peers/networks --write bench/RESULTS.md $(PEERS)
 

@@ -1,6 +1,7 @@
 """A peer's side of the comparison, a process that answers as `peers serve` does:
 
     python peers.py LIBRARY FOLDER NETWORK infer|train|check
+    python peers.py onnx FOLDER NETWORK     writes files for gomlx
 
 LIBRARY is onnxruntime, openvino, torch, torch-compile or tensorflow; torch-own and
 torch-own-compile are torchvision's or timm's own network of that name with weights
@@ -442,7 +443,19 @@ LIBRARIES = {
 }
 
 
+def write_onnx(folder, network):
+    """NETWORK.onnx, and .raw: a picture, NCHW, and its probabilities."""
+    net = Network(folder, network)
+    path = os.path.join(folder, network)
+    with open(path + ".onnx", "wb") as f:
+        f.write(OnnxGraph(net).model.SerializeToString())
+    with open(path + ".raw", "wb") as f:
+        f.write(np.ascontiguousarray(net.x[0].transpose(2, 0, 1)).astype("<f4").tobytes() + net.y[0].astype("<f4").tobytes())
+
+
 def main():
+    if sys.argv[1] == "onnx":
+        return write_onnx(*sys.argv[2:])
     library, folder, network, mode = sys.argv[1:]
     replies = os.fdopen(os.dup(1), "w")  # libraries print
     os.dup2(2, 1)

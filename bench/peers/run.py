@@ -24,12 +24,13 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 OURS = "argus"
 INFER = ["onnxruntime", "openvino", "torch", "torch-compile", "tensorflow"]
 TRAIN = ["torch", "torch-compile", "tensorflow"]
+GO = ["gorgonia", "gomlx"]  # what else there is in Go
 NETWORKS = ["inception-v3", "efficientnet-b0", "efficientnet-b3", "resnet50", "efficientnet-lite0"]
 TRAINED = ["inception-v3", "efficientnet-b0"]
-BATCHES = {"infer": [1, 16], "train": [8]}
+BATCHES = {"infer": [1, 16], "train": [8], "go": [1]}
 TOLERANCE = 1e-4  # of probabilities, relative to the largest
 LOSS_TOLERANCE = 1e-3  # of the losses after one and two updates; TOLERANCE before
-TURN = 0.5  # seconds
+TURN = 0.4  # seconds
 
 
 class Worker:
@@ -83,8 +84,13 @@ class Worker:
 
 def start(library, options, network, mode):
     threads = len(os.sched_getaffinity(0))
-    if library == OURS:
+    if library in (OURS, "gorgonia"):
+        mode = "gorgonia" if library == "gorgonia" else "infer" if mode == "go" else mode
         return Worker([options.binary, "serve", options.folder, network, mode], {"GOMAXPROCS": str(threads)})
+    if library == "gomlx":
+        path = os.path.join(options.folder, network)
+        subprocess.run([sys.executable, os.path.join(HERE, "peers.py"), "onnx", options.folder, network], check=True)
+        return Worker([os.path.join(os.path.dirname(options.binary), "gomlx"), path + ".onnx", path + ".raw"], {"GOMAXPROCS": str(threads)})
     return Worker([sys.executable, os.path.join(HERE, "peers.py"), library, options.folder, network, mode], {
         "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads), "TF_CPP_MIN_LOG_LEVEL": "2",
         "TORCHINDUCTOR_CACHE_DIR": os.path.join(options.folder, "inductor"), "TORCHINDUCTOR_FX_GRAPH_CACHE": "1"})
@@ -100,16 +106,23 @@ def start_all(libraries, options, network, mode):
     return workers
 
 
+def sides(options, job):
+    """The libraries that do a job."""
+    if job == "go":
+        return [OURS, *GO]
+    return [x for x in options.libraries if x in TRAIN + [OURS] or "own" in x or job == "infer"]
+
+
 def check(options, network, job):
     """Says how far every peer is from ours, and fails where that is too far."""
-    mode, batch = ("infer", BATCHES["infer"][-1]) if job == "infer" else ("check", BATCHES["train"][0])
-    libraries = [x for x in options.libraries if "own" not in x and (x in TRAIN + [OURS] or job == "infer")]
+    mode, batch = {"infer": "infer", "go": "go", "train": "check"}[job], BATCHES[job][-1]
+    libraries = [x for x in sides(options, job) if "own" not in x]
     workers = start_all(libraries, options, network, mode)
     far = {}
     ours = workers[OURS].ask("check", batch)
     for library, w in workers.items():
         values = w.ask("check", batch)
-        if job == "infer":
+        if job != "train":
             far[library], bad = values[0], not values[0] <= TOLERANCE
         elif library != OURS:
             off = [abs(v - o) / abs(o) for v, o in zip(values, ours)]
@@ -127,20 +140,20 @@ def check(options, network, job):
 
 def measure(options, network, job):
     """Seconds of every call, in turns, by batch and library."""
-    libraries = [x for x in options.libraries if x in TRAIN + [OURS] or "own" in x or job == "infer"]
-    workers = start_all(libraries, options, network, job)
+    workers = start_all(sides(options, job), options, network, job)
     result = {}
     for batch in BATCHES[job]:
         counts, rounds, busy = {}, {library: [] for library in workers}, {library: [] for library in workers}
         for library, w in list(workers.items()):
-            w.ask("time", batch, 2)  # compiles, allocates
-            counts[library] = max(1, round(TURN / min(w.ask("time", batch, 2))))
+            w.ask("time", batch, 1)  # compiles, allocates
+            counts[library] = max(1, round(TURN / w.ask("time", batch, 1)[0]))
         load = os.getloadavg()[0]
         for turn in range(options.rounds):
             order = list(workers)[turn % len(workers):] + list(workers)[:turn % len(workers)]
             for library in order:
                 w = workers[library]
-                w.ask("time", batch, 1)  # caches are others' until now
+                if counts[library] > 1:
+                    w.ask("time", batch, 1)  # caches are others' until now
                 before = w.processor()
                 rounds[library].append(w.ask("time", batch, counts[library]))
                 busy[library].append((w.processor() - before) / counts[library])
@@ -188,11 +201,11 @@ def print_row(network, job, batch, result):
 def table(kept):
     """The section of RESULTS.md."""
     out = []
-    for job, title in ("infer", "Inference"), ("train", "A step of training, Adam, all weights"):
+    for job, title in ("infer", "Inference"), ("train", "A step of training, Adam, all weights"), ("go", "Inference in Go"):
         rows = {n: r for n, r in kept[job].items() if r}
         if not rows:
             continue
-        libraries = [OURS] + [x for x in INFER + ["torch-own", "torch-own-compile"] if any(x in b["seconds"] for r in rows.values() for b in r.values())]
+        libraries = [OURS] + [x for x in INFER + ["torch-own", "torch-own-compile"] + GO if any(x in b["seconds"] for r in rows.values() for b in r.values())]
         out += [f"{title}, ms, median (quartiles):", "",
                 "| network | batch | " + " | ".join(libraries) + " | ÷ fastest (quartiles) | GFLOP/s: argus, fastest | load |",
                 "|---|--:|" + "--:|" * (len(libraries) + 2) + "---|"]
@@ -248,20 +261,20 @@ def main():
     p.add_argument("--rounds", type=int, default=7)
     p.add_argument("--networks", default=",".join(NETWORKS))
     p.add_argument("--libraries", default=",".join([OURS] + INFER))
-    p.add_argument("--jobs", default="infer,train")
+    p.add_argument("--jobs", default="infer,train,go")
     p.add_argument("--checks-only", action="store_true")
     p.add_argument("--no-checks", action="store_true")
     p.add_argument("--write")
     options = p.parse_args()
     options.libraries = options.libraries.split(",")
     path = os.path.join(options.folder, "results.json")
-    kept = {"infer": {}, "train": {}, "versions": {}, "far": {}}
+    kept = {"infer": {}, "train": {}, "go": {}, "versions": {}, "far": {}}
     if os.path.exists(path):
         with open(path) as f:
-            kept = json.load(f)
+            kept |= json.load(f)
     for job in filter(None, options.jobs.split(",")):
         for network in options.networks.split(","):
-            if job == "train" and network not in TRAINED:
+            if job == "train" and network not in TRAINED or job == "go" and network != NETWORKS[0]:
                 continue
             if not options.no_checks:
                 kept["far"].setdefault(f"{job} {network}", {}).update(check(options, network, job))
