@@ -179,6 +179,13 @@ func (e entry) cached(ctx context.Context) (bool, error) {
 
 // verify wants the file at path to have the published hash.
 func (e entry) verify(ctx context.Context, path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() { // a named pipe would wait for a writer
+		return fmt.Errorf("%s is not a regular file: %v", path, info.Mode())
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ package fetch
 import (
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"testing"
 
@@ -35,4 +36,13 @@ func TestAFullDiskIsNamedAndItsPartKept(t *testing.T) {
 	require.NoFileExists(t, place(o, s.file()))
 	requireGot(t, s.file(), o)
 	require.NotEmpty(t, s.ranges()[1], "goes on")
+}
+
+func TestANamedPipeInAFolderIsRefusedAndNotWaitedFor(t *testing.T) {
+	folder := t.TempDir()
+	require.NoError(t, syscall.Mkfifo(filepath.Join(folder, name), 0o600))
+	f := File{URL: "http://127.0.0.1:1/" + name, Hash: md5Of(content)}
+	_, err := Get(t.Context(), f, Options{Cache: t.TempDir(), Mirror: folder}, nil)
+	require.ErrorContains(t, err, "is not a regular file")
+	require.ErrorContains(t, err, "put it at")
 }
