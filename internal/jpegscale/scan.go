@@ -10,6 +10,10 @@ type part struct {
 	high, low uint // bits that are known already, and that stay unknown
 }
 
+// maxScans are more than any program writes. A scan may be a few bytes and pass over all
+// blocks; where there are more, the whole decoder has a limit of time.
+const maxScans = 100
+
 func (d *decoder) scan(b []byte) error {
 	if d.comps == nil || len(b) < 1 || len(b) != 4+2*int(b[0]) || b[0] < 1 || int(b[0]) > len(d.comps) {
 		return ErrUnsupported
@@ -49,7 +53,9 @@ func (d *decoder) scan(b []byte) error {
 			return ErrUnsupported
 		}
 	}
-	d.scans++
+	if d.scans++; d.scans > maxScans {
+		return ErrUnsupported
+	}
 	d.src = d.data[d.at:]
 	return d.mcus(comps, p)
 }

@@ -13,10 +13,11 @@ const (
 	tagTileWidth       = 322
 	tagTileLength      = 323
 	tagTileByteCounts  = 325
+	tagProfile         = 34675
 )
 
-// ifdEntry is one entry of a TIFF directory: count values of type BYTE, SHORT
-// or LONG, all of which lie inside the file.
+// ifdEntry is one entry of a TIFF directory: count values of type BYTE, SHORT,
+// LONG or UNDEFINED, all of which lie inside the file.
 type ifdEntry struct {
 	tag   uint16
 	count int
@@ -66,7 +67,7 @@ func ifd0(data []byte) iter.Seq[ifdEntry] {
 }
 
 func parseEntry(data, raw []byte, order binary.ByteOrder) (ifdEntry, bool) {
-	width := map[uint16]uint64{1: 1, 3: 2, 4: 4}[order.Uint16(raw[2:])]
+	width := map[uint16]uint64{1: 1, 3: 2, 4: 4, 7: 1}[order.Uint16(raw[2:])]
 	count := uint64(order.Uint32(raw[4:]))
 	size := width * count
 	if size == 0 {
@@ -105,40 +106,62 @@ var exifPrefix = []byte("Exif\x00\x00")
 
 // jpegOrientation looks for EXIF in the APP1 segments before the first scan.
 func jpegOrientation(data []byte) int {
-	const app1, startOfScan = 0xe1, 0xda
-	for at := uint64(2); ; {
-		head := sliceAt(data, at, 4)
-		if head == nil || head[0] != 0xff || head[1] == startOfScan {
-			return 1
-		}
-		if head[1] == 0xff { // fill byte
-			at++
-			continue
-		}
-		n := uint64(binary.BigEndian.Uint16(head[2:]))
-		body := sliceAt(data, at+2, n)
-		if n < 2 || body == nil {
-			return 1
-		}
-		if exif, ok := bytes.CutPrefix(body[2:], exifPrefix); ok && head[1] == app1 {
+	const app1 = 0xe1
+	for marker, body := range jpegSegments(data) {
+		if exif, ok := bytes.CutPrefix(body, exifPrefix); ok && marker == app1 {
 			return tiffOrientation(exif)
 		}
-		at += 2 + n
+	}
+	return 1
+}
+
+// jpegSegments yields marker and body of each segment before the first scan.
+func jpegSegments(data []byte) iter.Seq2[uint8, []byte] {
+	return func(yield func(uint8, []byte) bool) {
+		const startOfScan = 0xda
+		for at := uint64(2); ; {
+			head := sliceAt(data, at, 4)
+			if head == nil || head[0] != 0xff || head[1] == startOfScan {
+				return
+			}
+			if head[1] == 0xff { // fill byte
+				at++
+				continue
+			}
+			n := uint64(binary.BigEndian.Uint16(head[2:]))
+			body := sliceAt(data, at+2, n)
+			if n < 2 || body == nil || !yield(head[1], body[2:]) {
+				return
+			}
+			at += 2 + n
+		}
 	}
 }
 
 // pngOrientation looks for an eXIf chunk.
 func pngOrientation(data []byte) int {
-	for at := uint64(8); ; {
-		head := sliceAt(data, at, 8)
-		if head == nil {
-			return 1
+	for name, body := range pngChunks(data) {
+		if name == "eXIf" {
+			return tiffOrientation(body)
 		}
-		n := uint64(binary.BigEndian.Uint32(head))
-		if string(head[4:]) == "eXIf" {
-			return tiffOrientation(sliceAt(data, at+8, n))
+	}
+	return 1
+}
+
+// pngChunks yields name and body of each chunk, nil where it is cut short.
+func pngChunks(data []byte) iter.Seq2[string, []byte] {
+	return func(yield func(string, []byte) bool) {
+		for at := uint64(8); ; {
+			head := sliceAt(data, at, 8)
+			if head == nil {
+				return
+			}
+			n := uint64(binary.BigEndian.Uint32(head))
+			if !yield(string(head[4:]), sliceAt(data, at+8, n)) {
+				return
+			}
+			at += 8 + n + 4 // with the checksum
 		}
-		at += 8 + n + 4 // with the checksum
 	}
 }
 

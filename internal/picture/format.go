@@ -25,6 +25,7 @@ type format struct {
 	config      func(io.Reader) (image.Config, error)
 	decode      func(io.Reader) (image.Image, error)
 	orientation func(data []byte) int
+	profile     func(data []byte) string // what Info says of colours
 	// check, if any, looks at sizes that config does not tell of.
 	check func(data []byte, l Limits) error
 	// density is the most pixels that a byte of a file can stand for, 0 where there is
@@ -39,13 +40,13 @@ const (
 )
 
 var formats = []format{
-	{"jpeg", "\xff\xd8", jpeg.DecodeConfig, jpeg.Decode, jpegOrientation, nil, jpegDensity},
-	{"png", "\x89PNG\r\n\x1a\n", png.DecodeConfig, png.Decode, pngOrientation, nil, pngDensity},
-	{"gif", "GIF8?a", gif.DecodeConfig, gif.Decode, upright, nil, 0},
-	{"bmp", "BM????\x00\x00\x00\x00", bmp.DecodeConfig, bmp.Decode, upright, nil, bmpDensity},
-	{"tiff", "II*\x00", tiff.DecodeConfig, tiff.Decode, tiffOrientation, checkTIFF, 0},
-	{"tiff", "MM\x00*", tiff.DecodeConfig, tiff.Decode, tiffOrientation, checkTIFF, 0},
-	{"webp", "RIFF????WEBPVP8", webp.DecodeConfig, webp.Decode, webpOrientation, checkWebP, 0},
+	{"jpeg", "\xff\xd8", jpeg.DecodeConfig, jpeg.Decode, jpegOrientation, jpegProfile, nil, jpegDensity},
+	{"png", "\x89PNG\r\n\x1a\n", png.DecodeConfig, png.Decode, pngOrientation, pngProfile, nil, pngDensity},
+	{"gif", "GIF8?a", gif.DecodeConfig, gif.Decode, upright, noProfile, nil, 0},
+	{"bmp", "BM????\x00\x00\x00\x00", bmp.DecodeConfig, bmp.Decode, upright, noProfile, nil, bmpDensity},
+	{"tiff", "II*\x00", tiff.DecodeConfig, tiff.Decode, tiffOrientation, tiffProfile, checkTIFF, 0},
+	{"tiff", "MM\x00*", tiff.DecodeConfig, tiff.Decode, tiffOrientation, tiffProfile, checkTIFF, 0},
+	{"webp", "RIFF????WEBPVP8", webp.DecodeConfig, webp.Decode, webpOrientation, webpProfile, checkWebP, 0},
 }
 
 func upright([]byte) int { return 1 }

@@ -5,10 +5,12 @@ package picture
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"image"
 	"image/jpeg"
 	"io"
+	"time"
 
 	"github.com/argus-go/argus/internal/jpegscale"
 )
@@ -31,14 +33,21 @@ func (p *RGB) RGBA() *image.RGBA {
 	return m
 }
 
-// Limits says how big a picture may be. Zero fields mean the defaults.
+// Limits says how big a picture may be, and how long it may take. Zero fields mean
+// the defaults.
 type Limits struct {
 	// Bytes is the longest file that is read: 100,000,000 by default.
 	Bytes int64 `json:"bytes,omitempty"`
 	// Pixels is the most pixels (width × height) that are decoded:
 	// 100,000,000 by default.
 	Pixels int `json:"pixels,omitempty"`
+	// Time is the longest that the decoding of one picture may take, by the clock: 30
+	// seconds by default, which no honest one comes near. It ends files that are
+	// made to take hours, a little late.
+	Time time.Duration `json:"time,omitempty"`
 }
+
+func (l Limits) time() time.Duration { return cmp.Or(l.Time, 30*time.Second) }
 
 func (l Limits) bytes() int64 {
 	if l.Bytes == 0 {
@@ -82,6 +91,7 @@ type Reason string
 const (
 	TooManyBytes  Reason = "too many bytes"
 	TooManyPixels Reason = "too many pixels"
+	TooSlow       Reason = "too slow"
 	NotAPicture   Reason = "not a picture"
 	Damaged       Reason = "damaged"
 )
@@ -115,11 +125,17 @@ func Read(r io.Reader, l Limits) ([]byte, error) {
 	return data, nil
 }
 
-// Decode decodes a whole JPEG, PNG, GIF (its first frame), BMP, TIFF or WebP
-// file, told apart by content. Alpha is laid over white, 16-bit channels keep
-// their high byte, and EXIF orientation is applied. Apart from orientation the
+// Decode decodes a whole JPEG, PNG, GIF, BMP, TIFF or WebP file, told apart by
+// content: the first frame of a GIF or PNG of several, the first page of a TIFF; an
+// animated WebP is Damaged. Alpha is laid over white, 16-bit channels keep
+// their high byte, and EXIF orientation is applied; colours are as they are stored, whatever
+// profile (see Inspect) goes with them. Apart from orientation the
 // pixels are those of FromImage(image.Decode(data)). Every error is an *Error.
 func Decode(data []byte, l Limits) (rgb *RGB, err error) {
+	return decode(data, l, time.Now().Add(l.time()))
+}
+
+func decode(data []byte, l Limits, end time.Time) (rgb *RGB, err error) {
 	if err := l.CheckBytes(int64(len(data))); err != nil {
 		return nil, err
 	}
@@ -131,11 +147,7 @@ func Decode(data []byte, l Limits) (rgb *RGB, err error) {
 	if _, err := f.checkSizes(data, l); err != nil {
 		return nil, err
 	}
-	img, err := f.decode(bytes.NewReader(data))
-	if err != nil {
-		return nil, &Error{Reason: Damaged, Format: f.name, Err: err}
-	}
-	if rgb, err = fromImage(img, f.name, l); err != nil {
+	if rgb, err = f.decodeUntil(end, data, l); err != nil {
 		return nil, err
 	}
 	return rgb.upright(f.orientation(data)), nil
@@ -146,10 +158,11 @@ func Decode(data []byte, l Limits) (rgb *RGB, err error) {
 // or more. Scaled to w×h it then differs from the whole picture by about one level
 // in the mean.
 func DecodeAtLeast(data []byte, w, h int, l Limits) (*RGB, error) {
+	end := time.Now().Add(l.time())
 	if p := scaled(data, w, h, l); p != nil {
 		return p, nil
 	}
-	return Decode(data, l)
+	return decode(data, l, end)
 }
 
 // scaled is nil where data is to be decoded whole; errors are Decode's to find.
