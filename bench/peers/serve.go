@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -208,7 +209,7 @@ func newTraining(m nn.Model, w nn.Weights, x []float32) *training {
 	s.job = train.Job{
 		Options: train.Options{Epochs: 1, Rate: learningRate, Optimizer: adam, Schedule: constant},
 		Body:    m.Body, Head: m.Top, In: m.Input.Shape(), Classes: classes, Weights: w, TrainNorm: true,
-		Train: s, ClassWeights: ones,
+		Train: s, Val: never{}, ClassWeights: ones,
 		Progress: func(int, int) {}, Epoch: func(train.Epoch) bool { return true },
 		SaveSteps: 1,
 		Save: func(t *train.State) error {
@@ -234,6 +235,16 @@ func (s *training) Read(_ context.Context, _ int, rows []int, dst []float32) err
 	s.began, s.rows = now(), rows
 	copy(dst, s.x)
 	return nil
+}
+
+// never is validation, which a job must have, though this one's epoch does not end.
+type never struct{}
+
+func (never) Len() int      { return 1 }
+func (never) Label(int) int { return 0 }
+
+func (never) Read(context.Context, int, []int, []float32) error {
+	return errors.New("nothing is validated")
 }
 
 func (s *training) steps(batch, count int) ([]step, error) {
