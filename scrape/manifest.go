@@ -63,34 +63,60 @@ func ReadManifest(folder string) ([]Picture, error) {
 	}
 	defer root.Close()
 	var pictures []Picture
-	at := map[string]int{}
-	for line, err := range manifestLines(root) {
+	for line, err := range presentLines(root) {
 		if err != nil {
 			return nil, err
 		}
-		if i, moved := at[line.id()]; moved {
-			pictures[i] = line.Picture
-		} else {
-			at[line.id()] = len(pictures)
-			pictures = append(pictures, line.Picture)
-		}
+		pictures = append(pictures, line.Picture)
 	}
-	kept := pictures[:0]
-	for _, p := range pictures {
-		if at, there := standsAt(root, p.Path); there {
-			p.Path = at
-			kept = append(kept, p)
-		}
-	}
-	return kept, nil
+	return pictures, nil
 }
 
 type manifestLine struct {
 	Picture
-	end int64 // where the next line begins
+	start, end int64 // where it and the next line begin
 }
 
 const maxLine = 1 << 20 // bytes
+
+// presentLines yields the last lines of pictures that are in the folder, each with
+// the Path where it stands.
+func presentLines(root *os.Root) iter.Seq2[manifestLine, error] {
+	return func(yield func(manifestLine, error) bool) {
+		for line, err := range lastLines(root) {
+			there := err != nil
+			if !there {
+				line.Path, there = standsAt(root, line.Path)
+			}
+			if there && (!yield(line, err) || err != nil) {
+				return
+			}
+		}
+	}
+}
+
+// lastLines yields the last line of each picture. A manifest may be longer than
+// memory: it is read twice, and only where those lines end is kept.
+func lastLines(root *os.Root) iter.Seq2[manifestLine, error] {
+	return func(yield func(manifestLine, error) bool) {
+		last := map[key]int64{}
+		for line, err := range manifestLines(root) {
+			if err != nil {
+				yield(line, err)
+				return
+			}
+			last[keyOf(line.id())] = line.end
+		}
+		for line, err := range manifestLines(root) {
+			if err == nil && last[keyOf(line.id())] != line.end {
+				continue
+			}
+			if !yield(line, err) || err != nil {
+				return
+			}
+		}
+	}
+}
 
 // manifestLines yields what is in the manifest. A last line without its end was
 // broken off and is left out; any other fault is an error.
@@ -112,7 +138,7 @@ func manifestLines(root *os.Root) iter.Seq2[manifestLine, error] {
 			if err == io.EOF {
 				return
 			}
-			line.end += int64(len(text))
+			line.start, line.end = line.end, line.end+int64(len(text))
 			line.Picture = Picture{}
 			if err == nil {
 				err = line.parse(text)

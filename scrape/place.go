@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -80,10 +81,11 @@ func (s *store) place(p *Picture, wanted int, how shares) *Refusal {
 	split := p.Asked
 	bound := false // by a picture that is there
 	for _, k := range groupKeys(*p) {
-		other := s.groups[k]
-		if other == "" {
+		at, there := s.groups[k]
+		if !there {
 			continue
 		}
+		other := splitOrder[at]
 		if split != "" && split != other {
 			return &Refusal{URL: p.URL, Reason: Straddles, Err: fmt.Errorf("%s, as it would be in %s", other, split)}
 		}
@@ -96,7 +98,7 @@ func (s *store) place(p *Picture, wanted int, how shares) *Refusal {
 	s.last[p.Class]++
 	p.Path = path.Join(string(split), p.Class, fmt.Sprintf("%s_%d%s", p.Class, s.last[p.Class], extensions[p.Format]))
 	for _, k := range groupKeys(*p) {
-		s.groups[k] = split
+		s.groups[k] = byte(slices.Index(splitOrder, split))
 	}
 	s.terms[p.term().key()]++
 	s.count(p.Class, split, 1)

@@ -52,10 +52,7 @@ func Regroup(ctx context.Context, folder string, groups map[string]string) (move
 		}
 	}
 	store.syncFolders()
-	if pictures, err = ReadManifest(folder); err != nil {
-		return moved, err
-	}
-	if err := store.replace(AttributionFile, attribution(pictures)); err != nil {
+	if err := store.credit(); err != nil {
 		return moved, fmt.Errorf("scrape: folder %s: %w", folder, err)
 	}
 	return moved, nil

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -32,7 +33,7 @@ type store struct {
 
 	mu     sync.Mutex
 	known  map[key]bool     // contents per class and URLs per class, also of pictures since removed
-	groups map[key]Split    // pages and contents
+	groups map[key]byte     // pages and contents → place of their split in splitOrder
 	terms  map[string]int   // Term.key → pictures that are there
 	last   map[string]int   // class → highest N of class_N
 	splits map[string][]int // class → pictures per split, as splitOrder
@@ -60,7 +61,7 @@ func openStore(folder string) (*store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("scrape: %w", err)
 	}
-	s := &store{root: root, known: map[key]bool{}, groups: map[key]Split{}, terms: map[string]int{}, last: map[string]int{}, splits: map[string][]int{}}
+	s := &store{root: root, known: map[key]bool{}, groups: map[key]byte{}, terms: map[string]int{}, last: map[string]int{}, splits: map[string][]int{}}
 	if err := s.open(); err != nil {
 		s.close()
 		return nil, fmt.Errorf("scrape: folder %s: %w", folder, err)
@@ -109,15 +110,12 @@ func (s *store) takeUp() error {
 	for _, e := range entries {
 		staged[e.Name()] = e.Name() != "lock"
 	}
-	last := map[string]Picture{}
-	for line, err := range manifestLines(s.root) {
+	for line, err := range lastLines(s.root) {
 		if err != nil {
 			return err
 		}
-		last[line.id()] = line.Picture
 		s.size = line.end
-	}
-	for id, p := range last {
+		p, id := line.Picture, line.id()
 		if staged[id] {
 			if err := s.finish(path.Join(stagingFolder, id), p); err != nil {
 				return err
@@ -163,7 +161,7 @@ func (s *store) remember(p Picture, there bool) {
 		return
 	}
 	for _, k := range groupKeys(p) {
-		s.groups[k] = p.Split
+		s.groups[k] = byte(slices.Index(splitOrder, p.Split))
 	}
 	s.terms[p.term().key()]++
 	s.count(p.Class, p.Split, 1)
@@ -238,7 +236,14 @@ func (s *store) release(k key) {
 }
 
 // stage writes a picture where a later rename makes it visible at once.
-func (s *store) stage(id string, content []byte) (err error) {
+func (s *store) stage(id string, content []byte) error {
+	return s.stageFrom(id, func(w io.Writer) error {
+		_, err := w.Write(content)
+		return err
+	})
+}
+
+func (s *store) stageFrom(id string, write func(io.Writer) error) (err error) {
 	name := path.Join(stagingFolder, id)
 	f, err := s.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
 	if err != nil {
@@ -250,7 +255,7 @@ func (s *store) stage(id string, content []byte) (err error) {
 			s.root.Remove(name)
 		}
 	}()
-	if _, err := f.Write(content); err != nil {
+	if err := write(f); err != nil {
 		return err
 	}
 	return f.Sync()
@@ -290,8 +295,8 @@ func (s *store) commit(pictures []Picture) error {
 }
 
 // replace writes a file whole or not at all.
-func (s *store) replace(name string, content []byte) error {
-	if err := s.stage(name, content); err != nil {
+func (s *store) replace(name string, write func(io.Writer) error) error {
+	if err := s.stageFrom(name, write); err != nil {
 		return err
 	}
 	return s.root.Rename(path.Join(stagingFolder, name), name)

@@ -1,12 +1,8 @@
 package scrape
 
 import (
-	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 )
 
 // Summary is what is in the folder after a run, and how the run went. Its JSON
@@ -17,7 +13,7 @@ type Summary struct {
 	Classes  map[string]map[Split]int `json:"classes"`
 	Sources  map[string]int           `json:"sources"`
 	Licences map[string]int           `json:"licences"` // "" where the source says none
-	Terms    []TermSummary            `json:"terms"`
+	Terms    []TermSummary            `json:"terms,omitempty"`
 	Refused  map[Reason]int           `json:"refused,omitempty"`
 	Failures []Failure                `json:"failures,omitempty"`
 }
@@ -61,16 +57,21 @@ func (s Summary) Short() (short []TermSummary) {
 
 // Summarize counts pictures of a manifest.
 func Summarize(pictures []Picture) Summary {
-	s := Summary{Pictures: len(pictures), Classes: map[string]map[Split]int{}, Sources: map[string]int{}, Licences: map[string]int{}}
+	s := Summary{Classes: map[string]map[Split]int{}, Sources: map[string]int{}, Licences: map[string]int{}}
 	for _, p := range pictures {
-		if s.Classes[p.Class] == nil {
-			s.Classes[p.Class] = map[Split]int{}
-		}
-		s.Classes[p.Class][p.Split]++
-		s.Sources[p.Source]++
-		s.Licences[p.Licence]++
+		s.add(p)
 	}
 	return s
+}
+
+func (s *Summary) add(p Picture) {
+	s.Pictures++
+	if s.Classes[p.Class] == nil {
+		s.Classes[p.Class] = map[Split]int{}
+	}
+	s.Classes[p.Class][p.Split]++
+	s.Sources[p.Source]++
+	s.Licences[p.Licence]++
 }
 
 // nothingWorked says whether pictures are missing and every source failed.
@@ -93,19 +94,19 @@ func (s Summary) sourceErrors() error {
 // finish writes the credits and sums up.
 func (r *run) finish(terms []Term) (Summary, error) {
 	r.store.syncFolders()
-	pictures, err := ReadManifest(r.o.Folder)
-	if err != nil {
-		return Summary{}, err
-	}
-	if err := r.store.replace(AttributionFile, attribution(pictures)); err != nil {
+	if err := r.store.credit(); err != nil {
 		return Summary{}, fmt.Errorf("scrape: folder %s: %w", r.o.Folder, err)
 	}
-	s := Summarize(pictures)
-	s.New, s.Refused = r.placed, r.refused
+	s := Summarize(nil)
 	have := map[string]int{}
-	for _, p := range pictures {
-		have[p.term().key()]++
+	for line, err := range presentLines(r.store.root) {
+		if err != nil {
+			return Summary{}, err
+		}
+		s.add(line.Picture)
+		have[line.term().key()]++
 	}
+	s.New, s.Refused = r.placed, r.refused
 	for _, t := range terms {
 		s.Terms = append(s.Terms, TermSummary{t, have[t.key()]})
 	}
@@ -113,36 +114,4 @@ func (r *run) finish(terms []Term) (Summary, error) {
 		s.Failures = append(s.Failures, Failure{f.Source, f.Query, f.Err.Error(), f})
 	}
 	return s, nil
-}
-
-// attribution is a Markdown page of credits, by licence.
-func attribution(pictures []Picture) []byte {
-	sorted := slices.Clone(pictures)
-	slices.SortFunc(sorted, func(a, b Picture) int {
-		return cmp.Or(cmp.Compare(a.Licence, b.Licence), cmp.Compare(a.LicenceURL, b.LicenceURL), cmp.Compare(a.Path, b.Path))
-	})
-	var b bytes.Buffer
-	b.WriteString("# Sources of the pictures\n")
-	for i, p := range sorted {
-		if i == 0 || p.Licence != sorted[i-1].Licence || p.LicenceURL != sorted[i-1].LicenceURL {
-			fmt.Fprintf(&b, "\n## %s\n\n", strings.TrimSpace(cmp.Or(oneLine(p.Licence), "Licence not known")+" "+link(p.LicenceURL)))
-		}
-		fmt.Fprintf(&b, "- %s: %s, by %s, %s (%s)\n", oneLine(p.Path), cmp.Or(oneLine(p.Title), "untitled"),
-			cmp.Or(oneLine(p.Author), "an unknown author"), link(cmp.Or(p.Page, p.URL)), oneLine(p.Source))
-	}
-	return b.Bytes()
-}
-
-func link(address string) string {
-	if address == "" {
-		return ""
-	}
-	return "<" + strings.NewReplacer("<", "%3C", ">", "%3E", " ", "%20").Replace(oneLine(address)) + ">"
-}
-
-// oneLine is text that a source gave, with nothing that Markdown would read as
-// more than text.
-func oneLine(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
-	return strings.NewReplacer("<", "&lt;", "[", `\[`, "]", `\]`, "`", "'", "*", `\*`).Replace(s)
 }

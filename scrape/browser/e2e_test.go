@@ -131,6 +131,11 @@ func (w *web) plant(t testing.TB, nth int, class string) {
 	trap(queries.train, "file:///etc/passwd", scrape.BadURL)
 
 	add(queries.train, "cut.jpg", photo()[:8000], clean.Unreadable)
+	if nth == 0 { // the same in two classes would be another fault
+		cmyk, err := os.ReadFile("../../clean/testdata/cmyk.jpg")
+		require.NoError(t, err)
+		add(queries.train, "cmyk.jpg", cmyk, clean.CMYK)
+	}
 	add(queries.train, "grey.png", pngOf(grey(decode(t, photo()))), clean.Grey)
 	add(queries.train, "alpha.png", pngOf(transparent(decode(t, photo()))), clean.Alpha)
 	add(queries.train, "deep.png", pngOf(deep(decode(t, photo()))), clean.Deep)
