@@ -2,6 +2,7 @@ package argus
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -51,6 +52,9 @@ type reader struct {
 	// is called by many goroutines, as is Made with a view that Augment made.
 	Skip func(i, k int, hash contentHash) bool
 	Made func(s Sample, square []uint8) error
+	// Ahead is how many bytes of squares may be in memory, but for those of one sample,
+	// which always may: 128 MB by default.
+	Ahead int
 
 	// memory holds the pixels that may be in decoding at a time: one picture of
 	// the biggest size, or more smaller ones.
@@ -103,7 +107,7 @@ func (r *reader) run(ctx context.Context, samples []Sample, each func(i int, got
 	}
 	r.augmentDigest, r.memory = digest, newGate(r.Limits.MaxPixels())
 	threads := max(1, min(r.Threads, len(samples)))
-	ahead := 4 * threads // bounds the squares in memory
+	ahead := 4 * threads
 	slots := make([]chan readSample, ahead)
 	for k := range slots {
 		slots[k] = make(chan readSample, 1)
@@ -122,9 +126,14 @@ func (r *reader) run(ctx context.Context, samples []Sample, each func(i int, got
 	}
 	defer close(todo)
 
-	next := 0
+	next, held, most := 0, 0, cmp.Or(r.Ahead, 128<<20)
 	for i := range samples {
 		for ; next < len(samples) && next < i+ahead; next++ {
+			size := r.size(samples[next])
+			if next > i && held+size > most {
+				break
+			}
+			held += size
 			todo <- next
 		}
 		if err := ctx.Err(); err != nil {
@@ -146,9 +155,18 @@ func (r *reader) run(ctx context.Context, samples []Sample, each func(i int, got
 				default:
 				}
 			}
+			held -= r.size(samples[i])
 		}
 	}
 	return nil
+}
+
+// size is how many bytes the squares of a sample take.
+func (r *reader) size(s Sample) int {
+	if r.Views == nil {
+		return r.Preprocess.squareLen()
+	}
+	return r.Preprocess.squareLen() * len(r.Views(s))
 }
 
 // read does one sample, into free squares if there are some.

@@ -20,6 +20,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/argus-go/argus/augment"
 	"github.com/argus-go/argus/internal/picture"
 	"github.com/argus-go/argus/internal/shared"
 )
@@ -144,6 +145,36 @@ func TestSkippedPicturesAreHashedButNotDecoded(t *testing.T) {
 	require.Positive(t, r.times().Read)
 	require.Positive(t, r.times().Decode)
 	require.Positive(t, r.times().Resize)
+}
+
+func TestManyViewsAreReadAheadNoFurtherThanMemoryAllows(t *testing.T) {
+	samples := samplesOf(t, flat(0, 10, "a", "b"))
+	const views, square = 50, 3 * 32 * 32
+	for name, c := range map[string]struct{ ahead, most int }{
+		"by default, by threads": {0, 16 * views},
+		"three samples'":         {3*views*square + 1, 3 * views},
+		"less than one's":        {square, views},
+	} {
+		var made, most atomic.Int64 // squares
+		r := &reader{Preprocess: testPreprocess(), Threads: 4, Ahead: c.ahead, Augment: augment.Default(),
+			Views: func(Sample) []int { return slices.Repeat([]int{1}, views) },
+			Made: func(Sample, []uint8) error {
+				now := made.Add(1)
+				for m := most.Load(); now > m && !most.CompareAndSwap(m, now); m = most.Load() {
+				}
+				return nil
+			}}
+		seen := 0
+		require.NoError(t, r.run(t.Context(), samples, func(int, readSample) error {
+			// The reader is faster.
+			require.Eventually(t, func() bool { return most.Load() >= min(int64(c.most), 3*views) }, time.Minute, time.Millisecond, name)
+			made.Add(-views)
+			seen++
+			return nil
+		}))
+		require.Equal(t, len(samples), seen)
+		require.LessOrEqual(t, most.Load(), int64(c.most), name)
+	}
 }
 
 func TestReadingEndsOnCancelOrErrorAndLeavesNoGoroutine(t *testing.T) {
