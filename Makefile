@@ -36,7 +36,7 @@ race:
 fuzz:
 	@grep -rl --include='*_test.go' '^func Fuzz' . | while read -r file; do \
 		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\).*/\1/p' "$$file"); do \
-			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" || exit 1; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x "$$(dirname "$$file")" || exit 1; \
 		done; \
 	done
 
@@ -113,9 +113,10 @@ tfrecord-bench:
 	go run ./bench/records -python $(TENSORFLOW)
 	go run ./bench/records -memory
 
-# Buckets: a module of its own, with much to download.
+# Buckets: a module of its own, with much to download. Azure is tested where AZURITE
+# is a program azurite-blob (npm install azurite@3.35.0).
 cloud:
-	cd cloud && go vet ./... && go test ./...
+	cd cloud && go vet ./... && ARGUS_AZURITE="$(AZURITE)" go test ./...
 
 ci:
 	.ci/run

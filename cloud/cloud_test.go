@@ -163,7 +163,11 @@ func memServer(t *testing.T) server {
 
 // servers runs a test on each kind.
 func servers(t *testing.T, test func(t *testing.T, s server)) {
-	for name, start := range map[string]func(*testing.T) server{"s3": s3Server, "gs": gcsServer, "file": fileServer, "mem": memServer} {
+	kinds := map[string]func(*testing.T) server{"s3": s3Server, "gs": gcsServer, "file": fileServer, "mem": memServer}
+	if azurite != "" {
+		kinds["azblob"] = azureServer
+	}
+	for name, start := range kinds {
 		t.Run(name, func(t *testing.T) { test(t, start(t)) })
 	}
 }

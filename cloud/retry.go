@@ -38,7 +38,7 @@ func (b *Bucket) retry(ctx context.Context, do func() (further bool, err error))
 		if ctx.Err() != nil || lasting(err) || failed >= b.o.Retries {
 			return err
 		}
-		wait := min(b.o.Delay<<min(failed, 20), maxDelay)
+		wait := min(min(b.o.Delay, maxDelay)<<min(failed, 20), maxDelay)
 		failed++
 		select {
 		case <-ctx.Done():

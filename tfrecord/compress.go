@@ -11,7 +11,8 @@ import (
 // Compression is how a whole file is compressed, under TensorFlow's names.
 type Compression string
 
-// The compressions. A Reader tells them by itself.
+// The compressions. A Reader tells them by itself, and reads the members of a gzip file as one;
+// what follows them is damage, what follows a zlib stream is not looked at, as in TensorFlow.
 const (
 	None Compression = ""
 	GZIP Compression = "GZIP"

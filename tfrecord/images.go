@@ -121,8 +121,9 @@ func (o ImageOptions) shardBytes() int64 {
 // are for any number of threads. What is complete is read and checked, and not
 // written again. It is an error (ErrOtherSet) if dir has shards of other pictures or options.
 //
-// Memory holds a few pictures for each thread. Two calls must not write into the
-// same folder at a time.
+// Memory holds a few pictures for each thread. While a call writes into a folder, another
+// one is refused (ErrInUse); in buckets, and in folders of file systems without
+// locks, it is not, and must not be made.
 func WriteImages(ctx context.Context, pictures Images, dir string, o ImageOptions, hooks ...Hooks) (Manifest, error) {
 	return WriteImagesTo(ctx, pictures, Folder(dir), o, hooks...)
 }
@@ -142,6 +143,11 @@ func WriteImagesTo(ctx context.Context, pictures Images, to Store, o ImageOption
 	if err != nil {
 		return Manifest{}, named("images", err)
 	}
+	unlock, err := alone(to, true)
+	if err != nil {
+		return Manifest{}, named("images", err)
+	}
+	defer unlock()
 	w := &imageWriter{plan: plan, store: to}
 	for _, h := range hooks {
 		if h.Progress != nil {

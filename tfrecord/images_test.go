@@ -486,6 +486,21 @@ func (a armed) Images() iter.Seq[Image] {
 	}
 }
 
+func TestASecondWriterIsRefusedWhileOneWrites(t *testing.T) {
+	in, dir := album(t, 6), t.TempDir()
+	refused := 0
+	_, err := WriteImages(t.Context(), in, dir, ImageOptions{}, Hooks{Progress: func(int, int) {
+		_, err := WriteImages(t.Context(), in, dir, ImageOptions{})
+		require.ErrorIs(t, err, ErrInUse)
+		require.ErrorIs(t, Split(t.Context(), Folder(dir), SplitOptions{}), ErrInUse)
+		refused++
+	}})
+	require.NoError(t, err)
+	require.Equal(t, len(in.files), refused)
+	_, err = WriteImages(t.Context(), in, dir, ImageOptions{})
+	require.NoError(t, err)
+}
+
 func TestWhatCannotBeWrittenIsNamed(t *testing.T) {
 	in := album(t, 6)
 	for want, o := range map[string]ImageOptions{

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/iotest"
 
@@ -174,6 +175,28 @@ func TestEveryCutIsAnErrorButThoseBetweenRecords(t *testing.T) {
 			require.ErrorAs(t, err, &at)
 		}
 	}
+}
+
+// TensorFlow reads the same, but is silent about a single byte that follows.
+func TestMembersOfAGZIPFileAreOneAndWhatFollowsThemIsAnError(t *testing.T) {
+	first, second := written(t, GZIP, []byte("first")), written(t, GZIP, []byte("second"))
+	got, err := readAll(bytes.NewReader(append(bytes.Clone(first), second...)), ReaderOptions{})
+	require.NoError(t, err)
+	require.Equal(t, [][]byte{[]byte("first"), []byte("second")}, got)
+	for _, garbage := range []string{"x", "more than a header of garbage", "\x1f\x8b\x08 but no member", string(make([]byte, 600))} {
+		got, err = readAll(strings.NewReader(string(first)+garbage), ReaderOptions{Shard: "x"})
+		require.Equal(t, [][]byte{[]byte("first")}, got)
+		var at *Error
+		require.ErrorAs(t, err, &at, "%q", garbage)
+		require.Equal(t, Error{"x", 1, 21, at.Err}, *at)
+		records, _, damage := salvaged(t, append(bytes.Clone(first), garbage...))
+		require.Equal(t, got, records)
+		require.Len(t, damage, 1)
+	}
+	stream := written(t, ZLIB, []byte("first"))
+	got, err = readAll(strings.NewReader(string(stream)+"garbage"), ReaderOptions{})
+	require.NoError(t, err)
+	require.Equal(t, [][]byte{[]byte("first")}, got)
 }
 
 func TestFalseLengthsCostNothing(t *testing.T) {

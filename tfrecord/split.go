@@ -50,7 +50,8 @@ type journal struct {
 // SHA-256 of seed and name. By record, each goes by the SHA-256 of seed and picture.
 //
 // An interrupted Split leaves a set that OpenSet refuses, or the old one; called again with any
-// options it finishes what was begun, and does no more.
+// options it finishes what was begun, and does no more. As with WriteImages, a folder that is
+// being written into is ErrInUse.
 func Split(ctx context.Context, set Store, o SplitOptions) error {
 	if err := split(ctx, set, o); err != nil {
 		return named("split", err)
@@ -66,11 +67,19 @@ func split(ctx context.Context, set Store, o SplitOptions) error {
 		return fmt.Errorf("fraction is %v, want above 0 and below 1", o.Fraction)
 	}
 	o.SetOptions = o.completed()
+	unlock, err := alone(set, false)
+	if err != nil {
+		return err
+	}
+	defer unlock()
 	var j journal
 	data, err := fs.ReadFile(set, splitJournal)
 	switch {
 	case err == nil:
 		if err := json.Unmarshal(data, &j); err != nil {
+			return fmt.Errorf("%s: %w", splitJournal, err)
+		}
+		if err := j.check(); err != nil {
 			return fmt.Errorf("%s: %w", splitJournal, err)
 		}
 		return j.apply(ctx, set)
@@ -100,6 +109,23 @@ func split(ctx context.Context, set Store, o SplitOptions) error {
 		return err
 	}
 	return s.apply(ctx, set)
+}
+
+// check keeps a false journal from files outside the set.
+func (j journal) check() error {
+	names := slices.Clone(j.Removes)
+	for _, m := range j.Moves {
+		names = append(names, m[0], m[1])
+	}
+	for _, name := range names {
+		if !fs.ValidPath(name) || name == "." {
+			return fmt.Errorf("name %q is no path", name)
+		}
+	}
+	if j.Manifest != nil {
+		return j.Manifest.check()
+	}
+	return nil
 }
 
 // apply does what the journal says, and ends it.

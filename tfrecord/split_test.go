@@ -2,6 +2,7 @@ package tfrecord
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -155,4 +156,23 @@ func TestWhatCannotBeDividedIsNamed(t *testing.T) {
 		require.ErrorContains(t, Split(t.Context(), Folder(dir), o), "tfrecord: split: "+want)
 	}
 	require.ErrorContains(t, Split(t.Context(), Folder(t.TempDir()), SplitOptions{}), "no shards")
+	none := filepath.Join(dir, "none")
+	require.ErrorIs(t, Split(t.Context(), Folder(none), SplitOptions{}), fs.ErrNotExist)
+	require.NoDirExists(t, none)
+}
+
+func TestAFalseJournalReachesNothingOutsideTheSet(t *testing.T) {
+	for _, journal := range []string{
+		`{"removes": ["../keep"]}`, `{"moves": [["../keep", "a"]]}`, `{"moves": [["set", "../keep"]]}`, `{"removes": ["."]}`,
+		`{"manifest": {"format": 1, "shards": [{"name": "../keep"}]}}`, `{"manifest": {}}`, `{`,
+	} {
+		dir := t.TempDir()
+		set := filepath.Join(dir, "set")
+		require.NoError(t, os.Mkdir(set, 0o777))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "keep"), []byte("kept"), 0o666))
+		require.NoError(t, os.WriteFile(filepath.Join(set, splitJournal), []byte(journal), 0o666))
+		before := tree(t, dir)
+		require.ErrorContains(t, Split(t.Context(), Folder(set), SplitOptions{}), "tfrecord: split: .split.json: ", journal)
+		require.Equal(t, before, tree(t, dir))
+	}
 }

@@ -81,6 +81,24 @@ func (f folder) mkdir(dir string) error {
 	return f.sys.SyncDir(filepath.Dir(dir))
 }
 
+// ErrInUse says that another call is writing into the folder.
+var ErrInUse = fileops.ErrInUse
+
+// alone keeps other writers out of a store that can do that: a Folder, which is
+// made first if so wished.
+func alone(s Store, create bool) (unlock func(), err error) {
+	f, ok := s.(folder)
+	if !ok {
+		return func() {}, nil
+	}
+	if create {
+		if err := f.mkdir(filepath.Clean(f.root)); err != nil {
+			return nil, err
+		}
+	}
+	return fileops.Lock(f.root)
+}
+
 func (f folder) Move(_ context.Context, from, to string) error {
 	if err := f.mkdir(filepath.Dir(f.path(to))); err != nil {
 		return err

@@ -208,8 +208,11 @@ func (w *imageWriter) group(ctx context.Context, g group) error {
 		}
 	}
 	if s.records == 0 {
-		bad := w.manifest.Bad()
-		return fmt.Errorf("split %q has no usable picture; the last is %s: %s", g.split, bad[len(bad)-1].Path, bad[len(bad)-1].Reason)
+		err := fmt.Errorf("split %q has no usable picture", g.split)
+		if bad := w.manifest.Bad(); len(bad) > 0 {
+			err = fmt.Errorf("%w; the last is %s: %s", err, bad[len(bad)-1].Path, bad[len(bad)-1].Reason)
+		}
+		return err
 	}
 	return nil
 }

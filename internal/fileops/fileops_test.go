@@ -101,6 +101,24 @@ func TestWriteLeavesTheOldFileWhereverItFails(t *testing.T) {
 	}
 }
 
+func TestALockKeepsASecondCallOut(t *testing.T) {
+	dir, other := t.TempDir(), t.TempDir()
+	unlock, err := Lock(dir)
+	require.NoError(t, err)
+	_, err = Lock(dir)
+	require.ErrorIs(t, err, ErrInUse)
+	unlockOther, err := Lock(other)
+	require.NoError(t, err)
+	unlockOther()
+	unlock()
+	unlock, err = Lock(dir)
+	require.NoError(t, err)
+	unlock()
+	require.Empty(t, tree(t, dir))
+	_, err = Lock(filepath.Join(dir, "none"))
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
 func TestARecordingKeepsToItsFolder(t *testing.T) {
 	r, err := Record(t.TempDir())
 	require.NoError(t, err)
