@@ -66,6 +66,9 @@ func (c *checker) inspect(f file) (s seen) {
 		}
 		s.fault(kind, "%s", detail)
 	}
+	if info, err := picture.Inspect(data, c.Limits); err == nil {
+		s.Profile = info.Profile
+	}
 	c.decode(&s, data)
 	return s
 }

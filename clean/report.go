@@ -57,7 +57,11 @@ type Picture struct {
 	Width  int    `json:"width,omitempty"`
 	Height int    `json:"height,omitempty"`
 	Bytes  int64  `json:"bytes"`
-	SHA256 string `json:"sha256,omitempty"` // of the file, in hexadecimal
+	// Profile is the description of the ICC colour profile in the file, as "Display P3",
+	// or "unnamed". Pictures are learned from and judged as if they were sRGB, which is
+	// about right for profiles of that name only.
+	Profile string `json:"profile,omitempty"`
+	SHA256  string `json:"sha256,omitempty"` // of the file, in hexadecimal
 }
 
 // Fault is one thing that is wrong with one picture. Other is the picture that
