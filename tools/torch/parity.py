@@ -5,10 +5,11 @@ TestNetworksEqualTorchsOwn in internal/torchnet, with ARGUS_TORCH=FOLDER. Nothin
 --quick takes the last size of each network only. Networks that are in FOLDER already stay in its index.
 
 For each network: the state_dict as NAME.safetensors, NAME.pth (zip) and NAME.legacy.pth; for each
-size NAME.SIZE.bin, float32 little-endian: the input [size, size, 3], the features before the last
-layer, and what the last layer makes of them.
+size NAME.SIZE.bin, float32 little-endian: the input [size, size, 3], and as torch computes them in
+float64 the features before the last layer and what the last layer makes of them.
 """
 
+import copy
 import json
 import os
 import sys
@@ -41,6 +42,9 @@ NETWORKS = [  # name, sizes
 ]
 
 
+CONDITION = 5e-5  # torch's float32 from its float64: weights that make more of rounding are drawn anew
+
+
 def make(name):
     source, net = name.split("/")
     if source == "timm":
@@ -52,7 +56,7 @@ def make(name):
 def randomise(model, generator):
     """Random weights, and statistics near to what a random batch has. Biases are as large as scales: where
     they are smaller, a deep network of random weights makes differences in the last digit grow from block
-    to block, between torch's own float32 and float64, too."""
+    to block."""
     norms = [m for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     for m in norms:
         m.weight.data.uniform_(0.25, 0.75, generator=generator)
@@ -79,29 +83,49 @@ def run(model, last, x):
     return features[0], logits
 
 
-def write(folder, name, sizes, seed):
+def draw(name, sizes, seed):
+    """A network of random weights, and pictures."""
+    torch.manual_seed(seed)  # make draws kernels
     generator = torch.Generator().manual_seed(seed)
     model = make(name).eval()
     randomise(model, generator)
-    last = [m for m in model.modules() if isinstance(m, torch.nn.Linear)][-1]
+    last = last_of(model)
     inputs = [torch.randn(1, 3, size, size, generator=generator) for size in sizes]
     features, _ = run(model, last, inputs[0])
     last.weight.data.normal_(0, float(1 / features.norm()), generator=generator)  # logits around 1
     last.bias.data.normal_(0, 0.3, generator=generator)
+    return model, inputs
+
+
+def last_of(model):
+    return [m for m in model.modules() if isinstance(m, torch.nn.Linear)][-1]
+
+
+def write(folder, name, sizes, seed):
+    """Draws weights until torch's own float32 is near to its float64, which is the reference."""
+    for n in range(20):
+        model, inputs = draw(name, sizes, seed + 1000 * n)
+        double = copy.deepcopy(model).double()
+        exact = [run(double, last_of(double), x.double()) for x in inputs]
+        far = 0.0
+        for x, (want, _) in zip(inputs, exact):
+            features, _ = run(model, last_of(model), x)
+            far = max(far, float((features - want).abs().max() / want.pow(2).mean().sqrt()))
+        print(f"{name}: draw {n}: float32 differs from float64 by {far:.1e} of the rms", flush=True)
+        if far <= CONDITION:
+            break
+    else:
+        sys.exit(f"{name}: no draw is well-conditioned")
 
     stem = name.replace("/", "-")
     state = model.state_dict()
     save_file(state, os.path.join(folder, stem + ".safetensors"))
     torch.save(state, os.path.join(folder, stem + ".pth"))
     torch.save(state, os.path.join(folder, stem + ".legacy.pth"), _use_new_zipfile_serialization=False)
-    for size, x in zip(sizes, inputs):
-        features, logits = run(model, last, x)
+    for size, x, (features, logits) in zip(sizes, inputs, exact):
         parts = [x[0].permute(1, 2, 0), features[0], logits[0]]
         data = np.concatenate([p.contiguous().numpy().astype("<f4").ravel() for p in parts])
         data.tofile(os.path.join(folder, f"{stem}.{size}.bin"))
-    exact, _ = run(model.double(), last, x.double())
-    far = float((features - exact).abs().max() / exact.pow(2).mean().sqrt())
-    print(f"{name}: float32 differs from float64 by {far:.1e} of the rms", flush=True)
     return {"name": name, "file": stem, "sizes": sizes}
 
 
