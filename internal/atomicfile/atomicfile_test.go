@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/argus-go/argus/internal/fileops"
 )
 
 func put(content string) func(io.Writer) error {
@@ -75,51 +77,51 @@ func (f *faulty) step(name string) error {
 	return nil
 }
 
-func (f *faulty) create(path string, perm fs.FileMode) (file, error) {
+func (f *faulty) Create(path string) (fileops.File, error) {
 	if err := f.step("create"); err != nil {
 		return nil, err
 	}
-	inner, err := f.disk.create(path, perm)
+	inner, err := f.disk.Create(path)
 	return &faultyFile{inner, f}, err
 }
 
-func (f *faulty) rename(from, to string) error {
+func (f *faulty) Rename(from, to string) error {
 	if err := f.step("rename"); err != nil {
 		return err
 	}
-	return f.disk.rename(from, to)
+	return f.disk.Rename(from, to)
 }
 
-func (f *faulty) syncDir(path string) error {
+func (f *faulty) SyncDir(path string) error {
 	if err := f.step("syncDir"); err != nil {
 		return err
 	}
-	return f.disk.syncDir(path)
+	return f.disk.SyncDir(path)
 }
 
 type faultyFile struct {
-	file
+	fileops.File
 	*faulty
 }
 
 func (f *faultyFile) Write(b []byte) (int, error) {
 	if err := f.step("write"); err != nil {
-		n, _ := f.file.Write(b[:len(b)/2])
+		n, _ := f.File.Write(b[:len(b)/2])
 		return n, err
 	}
-	return f.file.Write(b)
+	return f.File.Write(b)
 }
 
-func (f *faultyFile) Sync() error  { return errors.Join(f.step("sync"), f.file.Sync()) }
-func (f *faultyFile) Close() error { return errors.Join(f.step("close"), f.file.Close()) }
+func (f *faultyFile) Sync() error  { return errors.Join(f.step("sync"), f.File.Sync()) }
+func (f *faultyFile) Close() error { return errors.Join(f.step("close"), f.File.Close()) }
 
 func TestTheOldFileStaysWhereverASaveFails(t *testing.T) {
 	all := []string{"create", "write", "sync", "close", "rename", "syncDir"}
 	for i, step := range all {
 		path := filepath.Join(t.TempDir(), "model.argus")
 		require.NoError(t, Write(path, 0o600, put("old")))
-		sys := &faulty{failAt: step}
-		err := save(sys, path, 0o600, put("new content"))
+		sys := &faulty{disk: disk{perm: 0o600}, failAt: step}
+		err := save(sys, path, put("new content"))
 		require.ErrorIs(t, err, errInjected, step)
 		require.ErrorContains(t, err, path)
 		require.Equal(t, all[:i+1], slices.DeleteFunc(sys.steps, func(s string) bool { return s == "close" && i < 3 }), step)

@@ -65,23 +65,32 @@ func (Disk) SyncDir(path string) error {
 }
 
 // Write puts what write writes at path, whole or not at all, and lasting, by
-// way of the file temp in the same folder. Where it fails it removes temp; a
-// crash may leave it.
+// way of the file temp in the same folder. Where it fails, or write panics, it removes
+// temp; a crash may leave it.
 func Write(sys System, path, temp string, write func(io.Writer) error) (err error) {
 	f, err := sys.Create(temp)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(fill(f, write), f.Close()); err != nil {
-		return errors.Join(err, sys.Remove(temp))
+	renamed := false
+	defer func() {
+		if !renamed {
+			err = errors.Join(err, sys.Remove(temp))
+		}
+	}()
+	if err := fill(f, write); err != nil {
+		return err
 	}
 	if err := sys.Rename(temp, path); err != nil {
-		return errors.Join(err, sys.Remove(temp))
+		return err
 	}
+	renamed = true
 	return sys.SyncDir(filepath.Dir(path))
 }
 
-func fill(f File, write func(io.Writer) error) error {
+// fill writes and closes f.
+func fill(f File, write func(io.Writer) error) (err error) {
+	defer func() { err = errors.Join(err, f.Close()) }()
 	if err := write(f); err != nil {
 		return err
 	}
