@@ -1,6 +1,7 @@
 package argus
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"strings"
@@ -194,7 +195,7 @@ const defaultBatch = 16
 // from start.
 func (f *fit) train(ctx context.Context, j *train.Job, start *train.State) (*train.Best, error) {
 	if s := f.checkpoint.take(); s != nil {
-		start, j.Batch = s, s.Batch // whatever memory there is now
+		start, j.Batch = s, cmp.Or(s.Batch, j.Batch) // whatever memory there is now
 	}
 	if err := f.fitBatch(j); err != nil {
 		return nil, err
