@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/argus-go/argus/internal/fileops"
 )
@@ -29,30 +28,6 @@ type line struct {
 	MadeSHA256 string    `json:"made_sha256,omitempty"`
 	Temp       fileName  `json:"temp,omitempty"`
 	Pending    bool      `json:"pending,omitempty"`
-}
-
-// A fileName is a JSON string, or its bytes in base64 where it is not UTF-8.
-type fileName string
-
-type rawName struct {
-	Base64 []byte `json:"base64"`
-}
-
-func (n fileName) MarshalJSON() ([]byte, error) {
-	if utf8.ValidString(string(n)) {
-		return json.Marshal(string(n))
-	}
-	return json.Marshal(rawName{[]byte(n)})
-}
-
-func (n *fileName) UnmarshalJSON(data []byte) error {
-	if bytes.HasPrefix(data, []byte("{")) {
-		var raw rawName
-		err := json.Unmarshal(data, &raw)
-		*n = fileName(raw.Base64)
-		return err
-	}
-	return json.Unmarshal(data, (*string)(n))
 }
 
 // manifest reads the entries, none if there is no manifest.

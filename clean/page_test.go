@@ -83,6 +83,20 @@ func TestAReportComesBackFromJSON(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
+func TestNamesThatAreNotUTF8ComeBackFromJSON(t *testing.T) {
+	r := Report{
+		Pictures: []Picture{{Path: "\xff/a\xe9.jpg", Class: "\xff", Width: 3}},
+		Faults:   []Fault{{Path: "\xff/a\xe9.jpg", Kind: Duplicate, Detail: "same bytes", Other: "\xfe"}},
+		Clusters: []Cluster{{Key: "k", Paths: []string{"a", "b\xe9"}, Pairs: []Pair{{A: "a", B: "b\xe9", Same: SamePhoto, Bits: 3}}}},
+	}
+	want := []any{r, r.Plan(Duplicate)}
+	data, err := json.Marshal(want)
+	require.NoError(t, err)
+	got := []any{&Report{}, &[]Move{}}
+	require.NoError(t, json.Unmarshal(data, &got))
+	require.Equal(t, []any{&r, &[]Move{{Path: "\xff/a\xe9.jpg", Kind: Duplicate, Detail: "same bytes: \ufffd"}}}, got)
+}
+
 func TestAPageThatIsCancelledIsNotWritten(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -47,7 +47,7 @@ func (r Report) Plan(kinds ...Kind) []Move {
 		}
 		detail := f.Detail
 		if f.Other != "" {
-			detail += ": " + f.Other
+			detail += ": " + printable(f.Other)
 		}
 		moves = append(moves, Move{Path: f.Path, Kind: f.Kind, Detail: detail})
 	}

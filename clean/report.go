@@ -39,7 +39,7 @@ var kinds = []Kind{Unreadable, NotPicture, WrongExtension, CMYK, Grey, Alpha, De
 	Duplicate, NearDuplicate, Leak, LabelConflict, Mislabel, Outlier}
 
 // Report is what Check found, in an order that depends on the files alone. In
-// JSON, names that are no UTF-8 lose the bytes that are not.
+// JSON, a name that is not UTF-8 is an object of its bytes: {"base64":"…"}.
 type Report struct {
 	Pictures []Picture `json:"pictures"` // by path; broken ones, too
 	Others   int       `json:"others"`   // files that neither are pictures nor are called so

@@ -64,6 +64,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if _, err := scrape.Regroup(ctx, o.dir, report.Groups()); err != nil {
 		return err
 	}
+	kept, err := scrape.ReadManifest(o.dir)
+	if err != nil {
+		return err
+	}
+	used := scrape.Summarize(kept)
 
 	// The folder becomes a model.
 	photos, err := argus.OpenDataset(o.dir)
@@ -75,7 +80,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	hooks := argus.Hooks{Progress: func(p argus.Progress) { bar.Set(string(p.Stage), p.Done, p.Total) }}
-	origins, err := json.Marshal(found) // sources and licences go into the model file
+	origins, err := json.Marshal(used) // sources and licences go into the model file
 	if err != nil {
 		return err
 	}
@@ -89,5 +94,5 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := clf.Save(o.model); err != nil {
 		return err
 	}
-	return show(stdout, o, found, report, result)
+	return show(stdout, o, found, used, report, result)
 }

@@ -98,7 +98,7 @@ func TestTermsBecomeAModelOnOneScreen(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	require.NoError(t, run(t.Context(), []string{"-dir", pictures, "-o", model, "-at", services(t), "-contact", "ann@example.org", table}, &stdout, &stderr))
 	out := stdout.String()
-	for _, want := range []string{"pictures  48, 48 of them new", "24 commons, 24 openverse", "24 CC0 1.0", "refused   none", "2 unreadable", "accuracy", model} {
+	for _, want := range []string{"pictures  48, 48 of them new", " commons", " openverse", " CC0 1.0", "refused   none", "2 unreadable", "accuracy", model} {
 		require.Contains(t, out, want)
 	}
 	require.Less(t, strings.Count(out, "\n"), 25, "one screen")
@@ -124,6 +124,10 @@ func TestTermsBecomeAModelOnOneScreen(t *testing.T) {
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, len(aside), 2)
 	require.Len(t, manifest, 48-len(aside))
+	require.Contains(t, out, fmt.Sprintf("%d used", len(manifest)))
+	var origins scrape.Summary
+	require.NoError(t, json.Unmarshal(clf.Info().Fit.Provenance, &origins))
+	require.Equal(t, scrape.Summarize(manifest), origins, "of what the model has seen, no more")
 	require.FileExists(t, filepath.Join(pictures, scrape.AttributionFile))
 }
 

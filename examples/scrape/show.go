@@ -13,18 +13,18 @@ import (
 	"github.com/argus-go/argus/scrape"
 )
 
-// show prints what was found, refused, faulty and learnt.
-func show(w io.Writer, o options, found scrape.Summary, report clean.Report, result *argus.Report) error {
+// show prints what was found, refused, faulty, used and learnt.
+func show(w io.Writer, o options, found, used scrape.Summary, report clean.Report, result *argus.Report) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(t, "class\ttrain\tval\ttest\tF1\n")
 	for _, c := range result.PerClass {
-		n := found.Classes[c.Class]
+		n := used.Classes[c.Class]
 		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%.3f\n", c.Class, n[scrape.Train], n[scrape.Val], n[scrape.Test], c.F1)
 	}
 	fmt.Fprintln(t)
-	fmt.Fprintf(t, "pictures\t%d, %d of them new\n", found.Pictures, found.New)
-	fmt.Fprintf(t, "sources\t%s\n", counts(found.Sources))
-	fmt.Fprintf(t, "licences\t%s\n", counts(found.Licences))
+	fmt.Fprintf(t, "pictures\t%d, %d of them new, %d used\n", found.Pictures, found.New, used.Pictures)
+	fmt.Fprintf(t, "sources\t%s\n", counts(used.Sources))
+	fmt.Fprintf(t, "licences\t%s\n", counts(used.Licences))
 	fmt.Fprintf(t, "refused\t%s\n", counts(found.Refused))
 	faults := map[clean.Kind]int{}
 	for _, f := range report.Faults {
