@@ -22,7 +22,7 @@ type TFRecordOptions = tfrecord.SetOptions
 // order that of the shards.
 //
 // It is an error if there are fewer than two classes, if a class has no picture
-// (in train, where there are splits), or if a shard cannot be read whole.
+// (in train, where there are splits), or if a shard is missing, cut or not what the manifest says.
 func OpenTFRecords(ctx context.Context, path string, o TFRecordOptions) (Dataset, error) {
 	info, err := os.Stat(path)
 	if err != nil {

@@ -106,7 +106,8 @@ const (
 // these, too), or else the beginning of their own name (train-00000-of-00016).
 //
 // Without a manifest and indexes, all shards are read once, as many at a
-// time as there are cores, and a damaged one is an error.
+// time as there are cores, and a damaged one is an error. With them, one that is missing,
+// or is not as long as it was, is; bytes that have changed are found when the record is read, and by Verify.
 func OpenSet(ctx context.Context, fsys fs.FS, o SetOptions) (*Set, error) {
 	s, err := openSet(ctx, fsys, o.completed())
 	if err != nil {
@@ -142,7 +143,13 @@ func openSet(ctx context.Context, fsys fs.FS, o SetOptions) (*Set, error) {
 	if len(s.shards) == 0 {
 		return nil, errors.New("there are no shards")
 	}
-	return s, s.read(ctx, m)
+	if err := s.read(ctx, m); err != nil {
+		return nil, err
+	}
+	if s.Len() == 0 {
+		return nil, fmt.Errorf("%s and %d more shards have no records", s.shards[0].name, len(s.shards)-1)
+	}
+	return s, nil
 }
 
 func (s *Set) add(fsys fs.FS, name, split string) {
@@ -198,9 +205,7 @@ func (s *Set) read(ctx context.Context, m Manifest) error {
 	err := inOrder(ctx, 0, len(s.shards), runtime.GOMAXPROCS(0),
 		func(i int) error {
 			if len(m.Shards) > 0 && s.o.plain() {
-				x, err := readIndex(s.shards[i].fsys, m.Shards[i])
-				if indexed[i] = err == nil; indexed[i] {
-					s.shards[i].index = x
+				if indexed[i] = s.shards[i].useIndex(m.Shards[i]); indexed[i] {
 					return nil
 				}
 			}
@@ -220,6 +225,47 @@ func (s *Set) read(ctx context.Context, m Manifest) error {
 	for i, shard := range s.shards {
 		if err := shard.label(all[i], indexed[i], byName, s.o.FirstLabel, len(s.classes)); err != nil {
 			return err
+		}
+		if len(m.Shards) > 0 {
+			if err := shard.compare(m.Shards[i], m.Classes, s.o.plain()); err != nil {
+				return fmt.Errorf("%s: %w", shard.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// useIndex says whether there is an index and the shard is as long as it states.
+func (s *setShard) useIndex(m Shard) bool {
+	x, err := readIndex(s.fsys, m)
+	if err != nil {
+		return false
+	}
+	info, err := fs.Stat(s.fsys, s.name)
+	if err != nil || info.Size() != x.Size {
+		return false
+	}
+	s.index = x
+	return true
+}
+
+// compare tells the manifest of another set.
+func (s *setShard) compare(m Shard, classes []string, labels bool) error {
+	if got := len(s.index.Entries); got != m.Records {
+		return fmt.Errorf("has %d records, %s states %d", got, ManifestName, m.Records)
+	}
+	if !labels {
+		return nil
+	}
+	counts := make([]int, len(m.Counts))
+	for _, e := range s.index.Entries {
+		if e.Label < int64(len(counts)) {
+			counts[e.Label]++
+		}
+	}
+	for label, n := range counts {
+		if n != m.Counts[label] {
+			return fmt.Errorf("has %d records of class %q, %s states %d", n, classes[label], ManifestName, m.Counts[label])
 		}
 	}
 	return nil

@@ -167,6 +167,7 @@ func TestWhatIsNoSetIsNamed(t *testing.T) {
 		want  string
 	}{
 		{fstest.MapFS{}, SetOptions{}, "there are no shards"},
+		{shard(), SetOptions{Classes: []string{"x", "y"}}, "a.tfrec and 0 more shards have no records"},
 		{damaged, foreignNames, second + "data of"},
 		{shard(good, []byte("?")), foreignNames, second + "Example: "},
 		{shard(good, foreign("b", 0, "")), foreignNames, `features "image/class/label" and "image/class/text" are in some`},
@@ -213,6 +214,27 @@ func TestDamageAfterOpeningIsAnErrorOfTheRecord(t *testing.T) {
 		last := fmt.Sprintf("%s/%d", m.Shards[0].Name, m.Shards[0].Records-1)
 		_, err = fs.ReadFile(s, last)
 		require.ErrorContains(t, err, m.Shards[0].Name+": record ")
+	}
+}
+
+func TestShardsThatAreNotTheManifestsAreRefused(t *testing.T) {
+	in := album(t, 20)
+	for _, c := range []Compression{None, GZIP} {
+		for want, change := range map[string]func(shard string, s *Shard) error{
+			"no such file":         func(shard string, _ *Shard) error { return os.Remove(shard) },
+			": unexpected EOF":     func(shard string, s *Shard) error { return os.Truncate(shard, s.Bytes/2) },
+			"manifest.json states": func(_ string, s *Shard) error { s.Records++; return nil },
+			"records of class":     func(_ string, s *Shard) error { s.Counts[0]++; s.Counts[1]--; return nil },
+		} {
+			dir := t.TempDir()
+			m, err := WriteImages(t.Context(), in, dir, ImageOptions{Shards: 1, Compression: c})
+			require.NoError(t, err)
+			require.NoError(t, change(filepath.Join(dir, m.Shards[0].Name), &m.Shards[0]))
+			require.NoError(t, m.write(t.Context(), Folder(dir)))
+			_, err = OpenSet(t.Context(), os.DirFS(dir), SetOptions{})
+			require.ErrorContains(t, err, want, c)
+			require.ErrorContains(t, err, m.Shards[0].Name)
+		}
 	}
 }
 
@@ -290,10 +312,8 @@ func TestAFalseIndexTakesNoMemory(t *testing.T) {
 		require.ErrorContains(t, err, "s: record 0 at offset 0: record of")
 
 		m := fmt.Sprintf(`{"format":1,"complete":true,"classes":["a"],"shards":[{"name":"s.tfrec","records":1,"counts":[1],"bytes":%d}]}`, x.Size)
-		s, err := OpenSet(t.Context(), fstest.MapFS{ManifestName: {Data: []byte(m)}, ".s.tfrec.index": {Data: x.Append(nil)}, "s.tfrec": {}}, SetOptions{})
-		require.NoError(t, err)
-		_, err = s.Open("s.tfrec/0")
-		require.ErrorContains(t, err, "s.tfrec: record 0 at offset 0: ")
+		_, err = OpenSet(t.Context(), fstest.MapFS{ManifestName: {Data: []byte(m)}, ".s.tfrec.index": {Data: x.Append(nil)}, "s.tfrec": {}}, SetOptions{})
+		require.ErrorContains(t, err, "s.tfrec: has 0 records, manifest.json states 1")
 	}
 }
 
