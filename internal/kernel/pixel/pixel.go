@@ -24,37 +24,44 @@ type implementation struct {
 
 var best = implementations()[0].kernels
 
-func check(ok bool, format string, args ...any) {
-	if !ok {
-		panic("pixel: " + fmt.Sprintf(format, args...))
-	}
-}
+// wrong is a caller's bug. It is called, with arguments that the heap must hold, only if there is one.
+func wrong(format string, args ...any) { panic("pixel: " + fmt.Sprintf(format, args...)) }
 
 // Table writes dst[i] = t[src[i]]. Dst may be src.
 func Table(dst, src []uint8, t *[256]uint8) {
-	check(len(dst) == len(src), "table: %d bytes to %d", len(src), len(dst))
+	if len(dst) != len(src) {
+		wrong("table: %d bytes to %d", len(src), len(dst))
+	}
 	best.table(dst, src, t)
 }
 
 // Flip writes the pixels of src, a row, in reverse order. Dst must not overlap src.
 func Flip(dst, src []uint8) {
-	check(len(dst) == len(src) && len(src)%3 == 0, "flip: %d bytes to %d", len(src), len(dst))
+	if len(dst) != len(src) || len(src)%3 != 0 {
+		wrong("flip: %d bytes to %d", len(src), len(dst))
+	}
 	best.flip(dst, src)
 }
 
 // Matrix writes (k·(r, g, b) + 2¹⁵) >> 16 of each pixel, held within 0–255; k is
 // row by row, and |k| summed over a row below 2²³. Dst may be src.
 func Matrix(dst, src []uint8, k *[9]int32) {
-	check(len(dst) == len(src) && len(src)%3 == 0, "matrix: %d bytes to %d", len(src), len(dst))
+	if len(dst) != len(src) || len(src)%3 != 0 {
+		wrong("matrix: %d bytes to %d", len(src), len(dst))
+	}
 	best.matrix(dst, src, k)
 }
 
 // Blend writes dst[i] = (Σₖ w[k]·rows[k][i] + 2¹³) >> 14, held within 0–255. Rows
 // are at least as long as dst; only one of them, the first, may be dst, or none.
 func Blend(dst []uint8, rows [][]uint8, w []int16) {
-	check(len(rows) == len(w) && len(w) > 0, "blend: %d rows, %d weights", len(rows), len(w))
+	if len(rows) != len(w) || len(w) == 0 {
+		wrong("blend: %d rows, %d weights", len(rows), len(w))
+	}
 	for _, row := range rows {
-		check(len(row) >= len(dst), "blend: row has %d bytes, want %d", len(row), len(dst))
+		if len(row) < len(dst) {
+			wrong("blend: row has %d bytes, want %d", len(row), len(dst))
+		}
 	}
 	best.blend(dst, rows, w)
 }
@@ -63,13 +70,17 @@ func Blend(dst []uint8, rows [][]uint8, w []int16) {
 // the point. For the four at (x, y), (x+1, y), (x, y+1) and (x+1, y+1) there must be
 // eight bytes in pix from (x, y) on and from (x, y+1) on.
 func Bilinear(dst, pix []uint8, stride int, xs, ys []int32) {
-	check(len(dst) == 3*len(xs) && len(xs) == len(ys), "bilinear: %d bytes for %d and %d coordinates", len(dst), len(xs), len(ys))
+	if len(dst) != 3*len(xs) || len(xs) != len(ys) {
+		wrong("bilinear: %d bytes for %d and %d coordinates", len(dst), len(xs), len(ys))
+	}
 	best.bilinear(dst, pix, stride, xs, ys)
 }
 
 // Down writes dst[i] = (Σₖ w[k]·src[k·stride+i] + 2²¹) >> 22, held within 0–255.
 func Down(dst, src []uint8, stride int, w []int32) {
-	check(len(w) > 0 && len(src) >= (len(w)-1)*stride+len(dst), "down: %d bytes for %d rows of %d", len(src), len(w), len(dst))
+	if len(w) == 0 || len(src) < (len(w)-1)*stride+len(dst) {
+		wrong("down: %d bytes for %d rows of %d", len(src), len(w), len(dst))
+	}
 	best.down(dst, src, stride, w)
 }
 
@@ -105,7 +116,9 @@ func (w *Windows) Overrun() int { return 3*w.Taps + 2 }
 // 0–255. After the row in src there must be Overrun bytes, whatever they hold.
 func Across(dst, src []uint8, ws *Windows) {
 	n := len(ws.Offset)
-	check(len(dst) == 3*n, "across: %d bytes for %d pixels", len(dst), n)
+	if len(dst) != 3*n {
+		wrong("across: %d bytes for %d pixels", len(dst), n)
+	}
 	best.across(dst, src, ws)
 }
 
@@ -113,6 +126,8 @@ func Across(dst, src []uint8, ws *Windows) {
 // does; pixel x has chroma x>>shift, shift being 0 or 1.
 func YCbCr(dst, y, cb, cr []uint8, shift int) {
 	n := (len(y) + 1<<shift - 1) >> shift
-	check(len(dst) == 3*len(y) && len(cb) >= n && len(cr) >= n && shift&^1 == 0, "ycbcr: %d bytes for %d, %d and %d", len(dst), len(y), len(cb), len(cr))
+	if len(dst) != 3*len(y) || len(cb) < n || len(cr) < n || shift&^1 != 0 {
+		wrong("ycbcr: %d bytes for %d, %d and %d", len(dst), len(y), len(cb), len(cr))
+	}
 	best.ycbcr(dst, y, cb, cr, shift)
 }

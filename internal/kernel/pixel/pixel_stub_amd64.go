@@ -4,18 +4,26 @@
 
 package pixel
 
+//go:noescape
 func tableVBMI(dst *byte, src *byte, t *byte, n int)
 
+//go:noescape
 func flipAVX2(dst *byte, src *byte, n int)
 
+//go:noescape
 func matrixAVX2(dst *byte, src *byte, k *int32, n int)
 
+//go:noescape
 func blendAVX2(dst *byte, rows **byte, w *int16, pairs int, n int)
 
+//go:noescape
 func bilinearAVX2(dst *byte, pix *byte, stride int, xs *int32, ys *int32, n int)
 
+//go:noescape
 func downAVX2(dst *byte, src *byte, stride int, w *int32, taps int, n int)
 
+//go:noescape
 func acrossAVX2(dst *byte, src *byte, offset *int32, w *int32, pairs int, n int)
 
+//go:noescape
 func ycbcrAVX2(dst *byte, y *byte, cb *byte, cr *byte, order *[32]byte, step int, n int)

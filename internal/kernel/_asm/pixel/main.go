@@ -35,6 +35,7 @@ const none = 0x80 // pshufb writes a zero
 // table: dst[i] = t[src[i]] for 64·n bytes.
 func table() {
 	TEXT("tableVBMI", NOSPLIT, "func(dst, src, t *byte, n int)")
+	Pragma("noescape")
 	dst, src := Load(Param("dst"), GP64()), Load(Param("src"), GP64())
 	t, n := Load(Param("t"), GP64()), Load(Param("n"), GP64())
 	var part [4]reg.VecVirtual
@@ -66,6 +67,7 @@ func table() {
 func flip() {
 	m := bytesTable("fiveBack", 13, 14, 15, 10, 11, 12, 7, 8, 9, 4, 5, 6, 1, 2, 3, none)
 	TEXT("flipAVX2", NOSPLIT, "func(dst, src *byte, n int)")
+	Pragma("noescape")
 	dst, src, n := Load(Param("dst"), GP64()), Load(Param("src"), GP64()), Load(Param("n"), GP64())
 	order, v := XMM(), XMM()
 	VMOVDQU(m, order)
@@ -98,6 +100,7 @@ func matrix() {
 	}
 	packed := bytesTable("packRGB", p...)
 	TEXT("matrixAVX2", NOSPLIT, "func(dst, src *byte, k *int32, n int)")
+	Pragma("noescape")
 	dst, src := Load(Param("dst"), GP64()), Load(Param("src"), GP64())
 	k, n := Load(Param("k"), GP64()), Load(Param("n"), GP64())
 	half, zero, top := YMM(), YMM(), YMM()
@@ -152,6 +155,7 @@ func matrix() {
 // rows.
 func blend() {
 	TEXT("blendAVX2", NOSPLIT, "func(dst *byte, rows **byte, w *int16, pairs, n int)")
+	Pragma("noescape")
 	dst, rows := Load(Param("dst"), GP64()), Load(Param("rows"), GP64())
 	w, pairs, n := Load(Param("w"), GP64()), Load(Param("pairs"), GP64()), Load(Param("n"), GP64())
 	half := YMM()
@@ -205,6 +209,7 @@ func bilinear() {
 		0, none, 3, none, 1, none, 4, none, 2, none, 5, none, none, none, none, none,
 		0, none, 3, none, 1, none, 4, none, 2, none, 5, none, none, none, none, none)
 	TEXT("bilinearAVX2", NOSPLIT, "func(dst, pix *byte, stride int, xs, ys *int32, n int)")
+	Pragma("noescape")
 	dst, pix, stride := Load(Param("dst"), GP64()), Load(Param("pix"), GP64()), Load(Param("stride"), GP64())
 	xs, ys, n := Load(Param("xs"), GP64()), Load(Param("ys"), GP64()), Load(Param("n"), GP64())
 	order := XMM()
@@ -268,6 +273,7 @@ func bilinear() {
 // down: 8·n bytes, dst[i] = (Σ w[k]·src[k·stride+i] + 2²¹) >> 22.
 func down() {
 	TEXT("downAVX2", NOSPLIT, "func(dst, src *byte, stride int, w *int32, taps, n int)")
+	Pragma("noescape")
 	dst, src, stride := Load(Param("dst"), GP64()), Load(Param("src"), GP64()), Load(Param("stride"), GP64())
 	w, taps, n := Load(Param("w"), GP64()), Load(Param("taps"), GP64()), Load(Param("n"), GP64())
 	half := YMM()
@@ -312,6 +318,7 @@ func across() {
 		0, none, none, none, 1, none, none, none, 2, none, none, none, none, none, none, none,
 		3, none, none, none, 4, none, none, none, 5, none, none, none, none, none, none, none)
 	TEXT("acrossAVX2", NOSPLIT, "func(dst, src *byte, offset *int32, w *int32, pairs, n int)")
+	Pragma("noescape")
 	dst, src, offset := Load(Param("dst"), GP64()), Load(Param("src"), GP64()), Load(Param("offset"), GP64())
 	w, pairs, n := Load(Param("w"), GP64()), Load(Param("pairs"), GP64()), Load(Param("n"), GP64())
 	order, half := YMM(), XMM()
@@ -359,6 +366,7 @@ func ycbcr() {
 	}
 	packed := bytesTable("packYCbCr", p...)
 	TEXT("ycbcrAVX2", NOSPLIT, "func(dst, y, cb, cr *byte, order *[32]byte, step, n int)")
+	Pragma("noescape")
 	dst, y := Load(Param("dst"), GP64()), Load(Param("y"), GP64())
 	cb, cr := Load(Param("cb"), GP64()), Load(Param("cr"), GP64())
 	order, step, n := Load(Param("order"), GP64()), Load(Param("step"), GP64()), Load(Param("n"), GP64())
