@@ -37,11 +37,11 @@ def main():
     x = layers.GlobalAveragePooling2D()(base.output)
     model = keras.Model(base.input, layers.Dense(5, activation="softmax")(layers.Dropout(0.5)(x)))
     start = time.time()
-    model.compile(keras.optimizers.Adam(1e-4), "categorical_crossentropy", ["accuracy"])
+    model.compile(keras.optimizers.Adam(1e-4), "categorical_crossentropy", metrics=["accuracy"])
     model.fit(train, epochs=epochs, validation_data=val, verbose=0)
     for layer in base.layers[249:]:
         layer.trainable = True
-    model.compile(keras.optimizers.Adam(1e-5), "categorical_crossentropy", ["accuracy"])
+    model.compile(keras.optimizers.Adam(1e-5), "categorical_crossentropy", metrics=["accuracy"])
     model.fit(train, epochs=epochs, validation_data=val, verbose=0)
     print(json.dumps({"who": "keras", "augment": augment, "epochs": epochs, "seconds": time.time() - start}), flush=True)
 

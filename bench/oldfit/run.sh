@@ -9,6 +9,6 @@ go build -o "$ours" ./bench/oldfit
 for _ in $(seq "$rounds"); do
   for augment in "" augment; do
     "$ours" -photos "$photos" -epochs "$epochs" ${augment:+-augment}
-    "$python" bench/oldfit/oldfit.py "$photos" "$epochs" $augment 2>/dev/null
+    "$python" bench/oldfit/oldfit.py "$photos" "$epochs" $augment
   done
 done

@@ -9,5 +9,5 @@ ours=$(mktemp -d)/rotation
 go build -o "$ours" ./bench/rotation
 for seed in "$@"; do
   "$ours" -photos "$photos" -turned "$turned" -first "$seed"
-  "$python" bench/rotation/rotation.py "$turned" "$weights" "$seed" 2>/dev/null
+  "$python" bench/rotation/rotation.py "$turned" "$weights" "$seed"
 done
