@@ -49,7 +49,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := learn(ctx, o, found, bar, stdout); err != nil {
+		return errors.Join(err, trouble(found))
+	}
+	return nil
+}
 
+// learn makes the pictures that were found a model, and shows all of it.
+func learn(ctx context.Context, o options, found scrape.Summary, bar *progress.Bar, stdout io.Writer) error {
 	// What is of no use is moved aside, what looks alike comes into one split.
 	report, err := clean.Check(ctx, o.dir, clean.Options{}, clean.Hooks{
 		Progress: func(done, total int) { bar.Set("check", int64(done), int64(total)) },

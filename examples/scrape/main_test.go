@@ -131,6 +131,22 @@ func TestTermsBecomeAModelOnOneScreen(t *testing.T) {
 	require.FileExists(t, filepath.Join(pictures, scrape.AttributionFile))
 }
 
+func TestWhatIsToBlameForMissingPicturesIsSaid(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		return path
+	}
+	table := at("terms.csv", "search_term,number_imgs\nchecks,3\n")
+	list := at("list.txt", "http://127.0.0.1:9/a.jpg\n")
+	var out bytes.Buffer
+	err := run(t.Context(), []string{"-dir", filepath.Join(dir, "pictures"), "-sources", list + "," + filepath.Join(dir, "none"), table}, &out, &out)
+	for _, want := range []string{"no class folders", "folder none", `"checks": 0 of 3 pictures`, "refused: 1 private address"} {
+		require.ErrorContains(t, err, want)
+	}
+}
+
 func TestWhatIsWrongIsSaidBeforeTheWork(t *testing.T) {
 	var out bytes.Buffer
 	for want, args := range map[string][]string{

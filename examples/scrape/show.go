@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -40,6 +41,21 @@ func show(w io.Writer, o options, found, used scrape.Summary, report clean.Repor
 		fmt.Fprintf(t, "short\t%q: %d of %d\n", s.Query, s.Have, s.Count)
 	}
 	return t.Flush()
+}
+
+// trouble is what may be to blame where pictures are missing.
+func trouble(found scrape.Summary) error {
+	var errs []error
+	for _, f := range found.Failures {
+		errs = append(errs, f)
+	}
+	for _, s := range found.Short() {
+		errs = append(errs, fmt.Errorf("scrape: %q: %d of %d pictures", s.Query, s.Have, s.Count))
+	}
+	if len(found.Refused) > 0 {
+		errs = append(errs, fmt.Errorf("scrape: refused: %s", counts(found.Refused)))
+	}
+	return errors.Join(errs...)
 }
 
 // counts is a map in one line, the most first.
