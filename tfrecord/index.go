@@ -47,10 +47,10 @@ func BuildIndex(r io.Reader, o ReaderOptions) (Index, error) {
 		} else if err != nil {
 			return Index{}, err
 		}
+		if in.compression != None {
+			return Index{}, fmt.Errorf("tfrecord: %s: is compressed: its records can only be read in order", o.Shard)
+		}
 		x.Entries = append(x.Entries, Entry{Offset: in.Offset(), Length: len(data)})
-	}
-	if in.compression != None {
-		return Index{}, fmt.Errorf("tfrecord: %s: is compressed: its records can only be read in order", o.Shard)
 	}
 	x.Size = in.offset
 	return x, nil

@@ -22,6 +22,9 @@ func (d Damage) String() string {
 // errFalseHeaders ends the search in a file made to be slow.
 var errFalseHeaders = errors.New("tfrecord: salvage: too many headers of records that are not there")
 
+// maxDamage is how many stretches of damage are listed.
+const maxDamage = 1 << 16
+
 // maxFalse is how many bytes of records that are none are read before that.
 const maxFalse = 1 << 36
 
@@ -31,7 +34,8 @@ const maxFalse = 1 << 36
 //
 // From a damaged record on, the search goes byte by byte to the next whole one, as lengths are not to be
 // trusted where a piece is missing. (So a damaged record that has a file of records in it gives those.) What cannot be uncompressed any more, or read, is
-// damage up to the end; its Length is that of the few bytes before it.
+// damage up to the end; its Length is that of the few bytes before it. Of more than 65,536 stretches of
+// damage, the last listed stands for all that follow it.
 func Salvage(r io.Reader, o ReaderOptions, each func(offset int64, data []byte) error) ([]Damage, error) {
 	s := salvage{Reader: NewReader(r, o), each: each}
 	for {
@@ -107,10 +111,10 @@ func (s *salvage) reject(whole int, why error) (bool, error) {
 
 // lose skips n bytes as damage.
 func (s *salvage) lose(n int, why error) {
-	if !s.open {
+	if !s.open && len(s.damage) < maxDamage {
 		s.damage = append(s.damage, Damage{s.shard, s.record, s.offset, 0, why})
-		s.open = true
 	}
+	s.open = true
 	s.damage[len(s.damage)-1].Length += int64(n)
 	s.skip(n)
 }

@@ -92,10 +92,11 @@ var shardNames = regexp.MustCompile(`(?i)\.tfrec(ords?)?(\.(gz|gzip|z|zlib))?$|-
 
 // What is kept of a shard that is read once, which may be a small file made to
 // become a big one: the most classes that labels alone may make, the most
-// records, the longest name of a class in bytes.
+// records, how many of them beyond one for each byte of the file, the longest name of a class in bytes.
 const (
 	maxClasses   = 1 << 20
 	maxRecords   = 1 << 24
+	freeRecords  = 1 << 16
 	maxClassName = 1 << 10
 )
 
@@ -281,6 +282,12 @@ func (s *setShard) scan(ctx context.Context, o SetOptions, l *labels) error {
 		return err
 	}
 	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	most := int(min(maxRecords, freeRecords+info.Size()))
+	names := map[string]string{}
 	_, random := f.(io.ReaderAt)
 	r := NewReader(withContext{ctx, f}, ReaderOptions{Shard: s.name, MaxRecord: o.MaxRecord})
 	for i := 0; ; i++ {
@@ -291,8 +298,8 @@ func (s *setShard) scan(ctx context.Context, o SetOptions, l *labels) error {
 			return err
 		}
 		number, name, err := labelOf(data, o)
-		if err == nil && i == maxRecords {
-			err = fmt.Errorf("%w records: limit is %d", ErrTooMany, maxRecords)
+		if err == nil && i == most {
+			err = fmt.Errorf("%w records: limit is %d for a file of %d bytes", ErrTooMany, most, info.Size())
 		}
 		if err != nil {
 			return &Error{s.name, i, r.Offset(), err}
@@ -302,7 +309,10 @@ func (s *setShard) scan(ctx context.Context, o SetOptions, l *labels) error {
 			l.numbers = append(l.numbers, *number)
 		}
 		if name != nil {
-			l.names = append(l.names, *name)
+			if _, known := names[*name]; !known {
+				names[*name] = *name
+			}
+			l.names = append(l.names, names[*name]) // one string for all
 		}
 		if len(l.numbers)%(i+1) != 0 || len(l.names)%(i+1) != 0 {
 			return &Error{s.name, i, r.Offset(), fmt.Errorf("features %q and %q are in some records and not in others", o.Label, o.Class)}

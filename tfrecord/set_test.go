@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -385,4 +386,52 @@ func FuzzManifest(f *testing.F) {
 
 func sumOf(b []byte) []byte {
 	return binary.LittleEndian.AppendUint32(nil, crc32.Checksum(b, castagnoli))
+}
+
+// A small file becomes millions of records, labelled, empty, or each with a byte of damage behind it.
+func TestSmallFilesOfManyRecordsTakeLittleMemory(t *testing.T) {
+	bomb := func(record []byte) fstest.MapFS {
+		var b bytes.Buffer
+		pack, err := GZIP.compressed(&b)
+		require.NoError(t, err)
+		many := bytes.Repeat(record, 1000)
+		for range 300 {
+			_, err := pack.Write(many)
+			require.NoError(t, err)
+		}
+		require.NoError(t, pack.Close())
+		return fstest.MapFS{"a.tfrec": {Data: b.Bytes()}}
+	}
+	labelled := written(t, None, foreign("", 1, "cat"))
+	held := func(f func()) uint64 {
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		f()
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		return after.HeapAlloc - min(after.HeapAlloc, before.HeapAlloc)
+	}
+	_, err := OpenSet(t.Context(), bomb(labelled), foreignNames)
+	require.ErrorIs(t, err, ErrTooMany)
+	require.ErrorContains(t, err, "a.tfrec: record ")
+	var report Report
+	require.Less(t, held(func() { report, err = Verify(t.Context(), bomb(written(t, None, nil)), VerifyOptions{}) }), uint64(2<<20))
+	require.NoError(t, err)
+	require.Equal(t, 300_000, report.Records)
+	require.Len(t, report.Problems, maxProblems+1)
+	require.Contains(t, report.Problems[maxProblems].Reason, "and 299000 further problems")
+
+	damaged := append(bytes.Clone(labelled), 0)
+	var damage []Damage
+	records := 0
+	require.Less(t, held(func() {
+		damage, err = Salvage(bytes.NewReader(bomb(damaged)["a.tfrec"].Data), ReaderOptions{}, func(int64, []byte) error { records++; return nil })
+	}), uint64(20<<20))
+	require.NoError(t, err)
+	require.Equal(t, 300_000, records)
+	require.Len(t, damage, maxDamage)
+	require.Equal(t, int64(300_000-maxDamage+1), damage[maxDamage-1].Length)
+	_, err = BuildIndex(bytes.NewReader(bomb(labelled)["a.tfrec"].Data), ReaderOptions{Shard: "z"})
+	require.ErrorContains(t, err, "z: is compressed")
 }

@@ -30,7 +30,9 @@ func (f *shardFile) begin(ctx context.Context, store Store, name string, c Compr
 }
 
 func (f *shardFile) add(record []byte, label int) error {
-	f.index.Entries = append(f.index.Entries, Entry{f.out.Offset(), len(record), int64(label)})
+	if f.indexed() {
+		f.index.Entries = append(f.index.Entries, Entry{f.out.Offset(), len(record), int64(label)})
+	}
 	f.shard.Records++
 	if label < len(f.shard.Counts) {
 		f.shard.Counts[label]++

@@ -37,7 +37,7 @@ type VerifyOptions struct {
 
 // Verify reads all of a set and lists everything that is wrong with it: files that are missing or
 // not those of the manifest, damage (as Salvage finds it), records that are no labelled
-// pictures, indexes and counts that do not fit. The error is for what keeps it from
+// pictures, indexes and counts that do not fit. Of more than 1,000 problems of a shard's records the rest are counted. The error is for what keeps it from
 // looking at all.
 func Verify(ctx context.Context, fsys fs.FS, o VerifyOptions) (Report, error) {
 	o.SetOptions = o.completed()
@@ -96,11 +96,21 @@ type checker struct {
 	classes []string
 
 	shardReport
-	counts  []int
-	entries []Entry
+	counts   []int
+	further  int // problems that are not listed
+	index    Index
+	indexErr error
+	differs  *Problem // the first record that the index has otherwise
 }
 
+// maxProblems is how many problems of a shard are listed.
+const maxProblems = 1000
+
 func (c *checker) problem(record int, offset int64, err error) {
+	if record >= 0 && len(c.problems) >= maxProblems {
+		c.further++
+		return
+	}
 	c.problems = append(c.problems, Problem{c.name, record, offset, err.Error()})
 }
 
@@ -112,6 +122,9 @@ func (c *checker) check(ctx context.Context) shardReport {
 	}
 	defer f.Close()
 	c.counts = make([]int, len(c.classes))
+	if c.want != nil {
+		c.index, c.indexErr = readIndex(c.fsys, *c.want)
+	}
 	damage, err := Salvage(withContext{ctx, f}, ReaderOptions{Shard: c.name, MaxRecord: c.o.MaxRecord}, func(offset int64, data []byte) error {
 		c.record(offset, data)
 		return nil
@@ -125,6 +138,9 @@ func (c *checker) check(ctx context.Context) shardReport {
 	if c.want != nil {
 		c.compare(ctx)
 	}
+	if c.further > 0 {
+		c.problem(-1, 0, fmt.Errorf("and %d further problems of records", c.further))
+	}
 	return c.shardReport
 }
 
@@ -134,7 +150,7 @@ func (c *checker) record(offset int64, data []byte) {
 	c.records++
 	c.bytes += int64(len(data))
 	e := Entry{Offset: offset, Length: len(data)}
-	defer func() { c.entries = append(c.entries, e) }()
+	defer func() { c.hold(i, e) }()
 	number, _, err := labelOf(data, c.o.SetOptions)
 	if err != nil {
 		c.problem(i, offset, err)
@@ -157,6 +173,17 @@ func (c *checker) record(offset int64, data []byte) {
 	}
 }
 
+// hold holds a record's entry against the index.
+func (c *checker) hold(i int, want Entry) {
+	if i >= len(c.index.Entries) || c.differs != nil {
+		return
+	}
+	if e := c.index.Entries[i]; e != want {
+		c.differs = &Problem{c.name, i, want.Offset, fmt.Sprintf("index has offset %d, length %d, label %d, want %d, %d, %d",
+			e.Offset, e.Length, e.Label, want.Offset, want.Length, want.Label)}
+	}
+}
+
 // compare holds what was found against the manifest and the index.
 func (c *checker) compare(ctx context.Context) {
 	if err := checkFile(ctx, c.fsys, *c.want); err != nil {
@@ -171,18 +198,11 @@ func (c *checker) compare(ctx context.Context) {
 			c.problem(-1, 0, fmt.Errorf("has %d records of class %q, want %d", n, c.classes[label], c.want.Counts[label]))
 		}
 	}
-	x, err := readIndex(c.fsys, *c.want)
-	if missing(err) {
-		return // it is read without
-	}
-	if err != nil {
-		c.problem(-1, 0, fmt.Errorf("index: %w", err))
-		return
-	}
-	for i, e := range x.Entries {
-		if e != c.entries[i] {
-			c.problem(i, c.entries[i].Offset, fmt.Errorf("index has offset %d, length %d, label %d, want %d, %d, %d",
-				e.Offset, e.Length, e.Label, c.entries[i].Offset, c.entries[i].Length, c.entries[i].Label))
-		}
+	switch {
+	case missing(c.indexErr): // it is read without
+	case c.indexErr != nil:
+		c.problem(-1, 0, fmt.Errorf("index: %w", c.indexErr))
+	case c.differs != nil:
+		c.problems = append(c.problems, *c.differs)
 	}
 }
