@@ -43,7 +43,7 @@ func (b *Bar) Set(stage string, done, total int64) {
 	b.ended = done >= total
 	if b.terminal && (b.ended || now.Sub(b.drawn) >= every) {
 		b.drawn = now
-		fmt.Fprintf(b.w, "\r%-9s %s %3d %% %5.1f s ", stage, bar(done, total), percent(done, total), now.Sub(b.began).Seconds())
+		fmt.Fprintf(b.w, "\r%-9s %s %3d %% %5.1f s %-12s", stage, bar(done, total), percent(done, total), now.Sub(b.began).Seconds(), left(now.Sub(b.began), done, total))
 	}
 	switch {
 	case b.ended && b.terminal:
@@ -64,6 +64,15 @@ func (b *Bar) Close() {
 func bar(done, total int64) string {
 	full := int(percent(done, total) * width / 100)
 	return "[" + strings.Repeat("#", full) + strings.Repeat(".", width-full) + "]"
+}
+
+// left is what the rest takes if it takes as long as what is done took.
+func left(took time.Duration, done, total int64) string {
+	if done <= 0 || done >= total {
+		return ""
+	}
+	rest := time.Duration(float64(took) * float64(total-done) / float64(done))
+	return rest.Round(time.Second).String() + " left"
 }
 
 func percent(done, total int64) int64 {

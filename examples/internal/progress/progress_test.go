@@ -25,10 +25,17 @@ func drawn(terminal bool) string {
 }
 
 func TestOnATerminalTheBarIsRedrawnInPlaceAndNotTooOften(t *testing.T) {
-	require.Equal(t, "\rfeatures  [..............................]   0 %   0.0 s "+
-		"\rfeatures  [###################...........]  66 %   0.1 s "+
-		"\rfeatures  [##############################] 100 %   0.2 s \n"+
-		"\rtrain     [..............................]   1 %   0.0 s \n", drawn(true))
+	require.Equal(t, "\rfeatures  [..............................]   0 %   0.0 s             "+
+		"\rfeatures  [###################...........]  66 %   0.1 s 0s left     "+
+		"\rfeatures  [##############################] 100 %   0.2 s             \n"+
+		"\rtrain     [..............................]   1 %   0.0 s 0s left     \n", drawn(true))
+}
+
+func TestTimeLeftIsInProportionToWhatIsDone(t *testing.T) {
+	require.Equal(t, "6m0s left", left(2*time.Minute, 2500, 10_000))
+	require.Equal(t, "1s left", left(100*time.Second, 99, 100))
+	require.Empty(t, left(time.Minute, 0, 100))
+	require.Empty(t, left(time.Minute, 100, 100))
 }
 
 func TestElsewhereEachFinishedStageIsOneLine(t *testing.T) {
