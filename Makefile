@@ -32,7 +32,7 @@ keras:
 race:
 	.ci/run race
 
-# Each fuzz target for FUZZTIME.
+# Each fuzz target for FUZZTIME, of which Go would spend most on making interesting inputs smaller.
 fuzz:
 	@grep -rl --include='*_test.go' '^func Fuzz' . | while read -r file; do \
 		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9]*\).*/\1/p' "$$file"); do \

@@ -65,25 +65,12 @@ func (s shares) draw(page string) Split {
 // missing are the splits that a class has no picture of, counts being those that
 // it has.
 func (s shares) missing(counts []int) (missing []Split) {
-	for i, share := range s.all() {
+	for i, share := range []float64{1, s.val, s.test} {
 		if share > 0 && (counts == nil || counts[i] == 0) {
 			missing = append(missing, splitOrder[i])
 		}
 	}
 	return missing
-}
-
-// all are the shares as splitOrder.
-func (s shares) all() []float64 { return []float64{1 - s.val - s.test, s.val, s.test} }
-
-// overdue is whether a split of which two pictures or more were to be expected
-// among counts has none.
-func (s shares) overdue(split Split, counts []int) bool {
-	total := 0
-	for _, n := range counts {
-		total += n
-	}
-	return float64(total)*s.all()[slices.Index(splitOrder, split)] >= 2
 }
 
 // place fills in the split and the path of one of so many wanted pictures of a
@@ -118,15 +105,11 @@ func (s *store) place(p *Picture, wanted int, how shares) *Refusal {
 	return nil
 }
 
-// draw draws a split, but a class that lacks one gets it: from chance that takes too
-// long, and from the last pictures of a term, of which left are wanted.
+// draw draws a split, but gives the last pictures of a term, of which left are
+// wanted, to splits that the class would lack.
 func (s *store) draw(class, page string, left int, how shares) Split {
-	counts := s.splits[class]
-	missing := how.missing(counts)
-	for _, split := range missing {
-		if left <= len(missing) || how.overdue(split, counts) {
-			return split
-		}
+	if missing := how.missing(s.splits[class]); len(missing) > 0 && left <= len(missing) {
+		return missing[0]
 	}
 	return how.draw(page)
 }
