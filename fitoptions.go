@@ -31,7 +31,7 @@ type FitOptions struct {
 	Epochs int `json:"epochs,omitempty"` // at most; default 60
 	Batch  int `json:"batch,omitempty"`  // pictures a step; default 32
 	// Accumulate adds up the gradients of so many steps before the weights
-	// change; default 1.
+	// change, which a cancelled Fit does first; default 1.
 	Accumulate int `json:"accumulate,omitempty"`
 	// LearningRate is 3e-3 by default, with hidden layers 1e-3; for SGD ten times
 	// that.
