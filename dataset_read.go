@@ -53,7 +53,7 @@ type reader struct {
 	Skip func(i, k int, hash contentHash) bool
 	Made func(s Sample, square []uint8) error
 	// Ahead is how many bytes of squares may be in memory, but for those of one sample,
-	// which always may: 128 MB by default.
+	// which always may: 32 MB by default.
 	Ahead int
 
 	// memory holds the pixels that may be in decoding at a time: one picture of
@@ -126,7 +126,7 @@ func (r *reader) run(ctx context.Context, samples []Sample, each func(i int, got
 	}
 	defer close(todo)
 
-	next, held, most := 0, 0, cmp.Or(r.Ahead, 128<<20)
+	next, held, most := 0, 0, cmp.Or(r.Ahead, 32<<20)
 	for i := range samples {
 		for ; next < len(samples) && next < i+ahead; next++ {
 			size := r.size(samples[next])
