@@ -59,9 +59,9 @@ type (
 	// Act is an activation on its own.
 	Act struct{ Kind Activation }
 
-	// Pool takes the maximum or the mean over windows. Padding never counts
-	// towards a maximum nor, as in TensorFlow, towards a mean, unless CountPad
-	// makes it zeros there, as in PyTorch.
+	// Pool takes the maximum or the mean over windows. Padding counts towards
+	// neither, as in TensorFlow, unless CountPad makes it zeros, as in PyTorch's
+	// mean and after Keras' ZeroPadding2D.
 	Pool struct {
 		Kind   PoolKind `json:",omitzero"`
 		Window int

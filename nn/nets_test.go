@@ -34,6 +34,9 @@ var published = map[string]counts{
 	"resnet50":            {25636712, 25583592, 23587712, 4.089, 224},
 	"resnet101":           {44707176, 44601832, 42658176, 7.801, 224},
 	"resnet152":           {60419944, 60268520, 58370944, 0, 0},
+	"resnet50v2":          {25613800, 25568360, 23564800, 0, 0},
+	"resnet101v2":         {44675560, 44577896, 42626560, 0, 0},
+	"resnet152v2":         {60380648, 60236904, 58331648, 0, 0},
 	"efficientnet-b0":     {5330571 - 7, 5288548, 4049571 - 7, 0.386, 224},
 	"efficientnet-b1":     {7856239 - 7, 7794184, 6575239 - 7, 0.687, 240},
 	"efficientnet-b2":     {9177569 - 7, 9109994, 7768569 - 7, 1.088, 288},
@@ -62,6 +65,7 @@ func networks(t testing.TB) []nn.Model {
 	ms := []nn.Model{
 		inception.V3(1000), inception.ResNetV2(1000), xception.New(1000),
 		resnet.ResNet50(1000), resnet.ResNet101(1000), resnet.ResNet152(1000),
+		resnet.ResNet50V2(1000), resnet.ResNet101V2(1000), resnet.ResNet152V2(1000),
 	}
 	for _, name := range efficientnet.Names() {
 		m, err := efficientnet.New(name, 1000)

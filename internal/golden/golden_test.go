@@ -25,7 +25,7 @@ import (
 const tolerance = 1e-4
 
 // quick are the goldens that run without ARGUS_GOLDEN=all: one of each kind.
-var quick = []string{"inception-v3_99x110", "xception_99x110", "resnet50_99x110", "efficientnet-b0_99x110", "efficientnet-v2-b0_99x110"}
+var quick = []string{"inception-v3_99x110", "xception_99x110", "resnet50_99x110", "resnet50v2_99x110", "efficientnet-b0_99x110", "efficientnet-v2-b0_99x110"}
 
 // goldens calls f for the files to test.
 func goldens(t *testing.T, f func(t *testing.T, g Golden, m nn.Model)) {
@@ -51,6 +51,7 @@ func model(t *testing.T, name string) nn.Model {
 	for _, m := range []nn.Model{
 		inception.V3(1000), inception.ResNetV2(1000), xception.New(1000),
 		resnet.ResNet50(1000), resnet.ResNet101(1000), resnet.ResNet152(1000),
+		resnet.ResNet50V2(1000), resnet.ResNet101V2(1000), resnet.ResNet152V2(1000),
 	} {
 		if m.Name == name {
 			return m

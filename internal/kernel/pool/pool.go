@@ -14,7 +14,7 @@ type Shape struct {
 	StrideH, StrideW int
 	Top, Left        int // rows and columns of padding before the picture
 	OutH, OutW       int
-	CountPad         bool // in Avg, padding counts as zeros
+	CountPad         bool // padding counts as zeros
 }
 
 func (s Shape) in() int { return s.H * s.W * s.C }
@@ -38,7 +38,13 @@ func (s Shape) check(n, x, y, ldy int) {
 func Max(crew *parallel.Crew, s Shape, n int, x, y []float32, ldy int) {
 	s.check(n, len(x), len(y), ldy)
 	s.windows(crew, n, func(w window) {
-		k.max(x[w.in:], w.rows, w.cols, s.W*s.C, s.C, y[w.out*ldy:][:s.C])
+		most := y[w.out*ldy:][:s.C]
+		k.max(x[w.in:], w.rows, w.cols, s.W*s.C, s.C, most)
+		if s.share(w) != 1 {
+			for c, v := range most {
+				most[c] = max(v, 0)
+			}
+		}
 	})
 }
 
@@ -58,7 +64,7 @@ func Avg(crew *parallel.Crew, s Shape, n int, x, y []float32, ldy int) {
 	})
 }
 
-// share is the part of a window that counts as pixels of the picture in Avg.
+// share is the part of a window that counts as pixels of the picture.
 func (s Shape) share(w window) float32 {
 	if !s.CountPad {
 		return 1
@@ -68,7 +74,8 @@ func (s Shape) share(w window) float32 {
 
 // MaxBackward computes dx [n,H,W,C] (overwritten) from x, y = Max(x) and dy,
 // both [n,OutH,OutW,C]. The gradient of a window goes to its first maximal
-// element in row-major order; in a window that holds NaN, to the first NaN.
+// element in row-major order; in a window that holds NaN, to the first NaN; in
+// one whose padding is largest, to none.
 func MaxBackward(crew *parallel.Crew, s Shape, n int, x, y, dy, dx []float32) {
 	s.check(n, len(x), len(y), s.C)
 	if len(dx) != len(x) || len(dy) != len(y) {

@@ -188,6 +188,43 @@ func TestCountedPaddingIsZerosInMeansAndTheirGradients(t *testing.T) {
 	})
 }
 
+func TestCountedPaddingIsZerosInMaximaAndTheirGradients(t *testing.T) {
+	const n = 2
+	onEach(t, func(t *testing.T) {
+		for _, s := range shapes() {
+			s.CountPad = true
+			x, dy := guard.Normal(t, rng(), n*s.in()), guard.Normal(t, rng(), n*s.OutH*s.OutW*s.C)
+			for i := range x {
+				x[i]--
+			}
+			y, dx := guard.NewOutput(t, len(dy)), guard.NewOutput(t, len(x))
+			Max(nil, s, n, x, y.V, s.C)
+			MaxBackward(nil, s, n, x, y.V, dy, dx.V)
+			y.Check(t)
+			dx.Check(t)
+			want := make([]float64, len(x))
+			visit(s, n, func(out int, in []int) {
+				at, most := -1, math.Inf(-1)
+				if len(in) < s.KH*s.KW {
+					most = 0
+				}
+				for _, i := range in {
+					if float64(x[i]) > most {
+						at, most = i, float64(x[i])
+					}
+				}
+				same(t, most, y.V[out], 0)
+				if at >= 0 {
+					want[at] += float64(dy[out])
+				}
+			})
+			for i, v := range want {
+				same(t, v, dx.V[i], 1e-5)
+			}
+		}
+	})
+}
+
 // Finite differences in float64 of L = Σ dy·y, on distinct values.
 func TestGradientsEqualFiniteDifferences(t *testing.T) {
 	s := Shape{H: 4, W: 5, C: 2, KH: 3, KW: 3, StrideH: 2, StrideW: 2, Top: 1, Left: 1, OutH: 2, OutW: 3}
