@@ -4,7 +4,7 @@
                   [--checks-only] [--write bench/RESULTS.md]
 
 BINARY is the Go program beside this file, FOLDER what its export has written.
-Results are kept in FOLDER/results.json, so that runs over parts add up to one table.
+Results are kept in FOLDER/resultsCORES.json, so that runs over parts add up to one table.
 """
 
 import argparse
@@ -73,9 +73,11 @@ class Worker:
 
     def processor(self):
         """Seconds of processor time until now, of all threads."""
-        with open(f"/proc/{self.process.pid}/stat") as f:
-            fields = f.read().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        total, folder = 0, f"/proc/{self.process.pid}/task"
+        for task in os.listdir(folder):
+            with open(f"{folder}/{task}/schedstat") as f:
+                total += int(f.read().split()[0])
+        return total / 1e9
 
     def end(self):
         self.process.kill()
@@ -217,7 +219,7 @@ def table(kept):
                 out.append(f"| {network} | {batch} | " + " | ".join(cells) +
                            f" | {ratio[1]:.2f} ({ratio[0]:.2f}–{ratio[2]:.2f}) {best} | {flops / times[OURS][1]:.0f}, {flops / times[best][1]:.0f}"
                            f" | {r['load'][0]:.0f}–{r['load'][1]:.0f} |")
-        out += ["", f"{title}: processor time of a call, ms, median over rounds. It counts threads that spin, and says less than the clock on a quiet machine, more on a busy one:", "",
+        out += ["", f"{title}: processor time of a call, ms, median over rounds. On one core it is what a busy machine can tell; on more it counts threads that spin:", "",
                 "| network | batch | " + " | ".join(libraries) + " | ÷ least of peers |", "|---|--:|" + "--:|" * (len(libraries) + 1)]
         for network, batches in rows.items():
             for batch, r in batches.items():
@@ -262,12 +264,15 @@ def main():
     p.add_argument("--networks", default=",".join(NETWORKS))
     p.add_argument("--libraries", default=",".join([OURS] + INFER))
     p.add_argument("--jobs", default="infer,train,go")
+    p.add_argument("--cores", type=int, help="use so many; default all")
     p.add_argument("--checks-only", action="store_true")
     p.add_argument("--no-checks", action="store_true")
     p.add_argument("--write")
     options = p.parse_args()
     options.libraries = options.libraries.split(",")
-    path = os.path.join(options.folder, "results.json")
+    cores = sorted(os.sched_getaffinity(0))[:options.cores]
+    os.sched_setaffinity(0, cores)
+    path = os.path.join(options.folder, f"results{len(cores)}.json")
     kept = {"infer": {}, "train": {}, "go": {}, "versions": {}, "far": {}}
     if os.path.exists(path):
         with open(path) as f:
@@ -284,7 +289,7 @@ def main():
             with open(path, "w") as f:
                 json.dump(kept, f)
     versions = ", ".join(f"{k} {v}" for k, v in kept["versions"].items() if "torch-" not in k)
-    text = (f"{datetime.date.today()}. {processor()}, {len(os.sched_getaffinity(0))} cores, {platform.system()}; "
+    text = (f"{datetime.date.today()}. {processor()}, {len(cores)} of {os.cpu_count()} cores, {platform.system()}; "
             f"Python {platform.python_version()}; {versions}.\n\n{table(kept)}")
     print(text)
     if options.write:
