@@ -270,6 +270,12 @@ func FuzzReader(f *testing.F) {
 		f.Add(file(f, name))
 	}
 	f.Add(header(1 << 63))
+	for _, c := range []Compression{GZIP, ZLIB} {
+		member := written(f, c, []byte("first"), bytes.Repeat([]byte("ab"), 3000))
+		f.Add(append(bytes.Clone(member), member...))
+		f.Add(append(bytes.Clone(member), "garbage behind"...))
+		f.Add(member[:len(member)-5])
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		const limit = 1 << 16
 		records, err := readAll(bytes.NewReader(data), ReaderOptions{MaxRecord: limit})

@@ -96,7 +96,10 @@ func alone(s Store, create bool) (unlock func(), err error) {
 			return nil, err
 		}
 	}
-	return fileops.Lock(f.root)
+	if unlock, err = fileops.Lock(f.root); err != nil {
+		return nil, fmt.Errorf("%s: %w", f.root, err)
+	}
+	return unlock, nil
 }
 
 func (f folder) Move(_ context.Context, from, to string) error {

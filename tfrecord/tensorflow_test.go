@@ -15,7 +15,7 @@ import (
 )
 
 // TestTensorFlowReadsAndWritesTheSameRecords needs a Python with TensorFlow in
-// ARGUS_TENSORFLOW; see make interop.
+// ARGUS_TENSORFLOW; see make tfrecord-interop.
 func TestTensorFlowReadsAndWritesTheSameRecords(t *testing.T) {
 	python := os.Getenv("ARGUS_TENSORFLOW")
 	if python == "" {
