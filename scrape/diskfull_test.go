@@ -15,7 +15,8 @@ import (
 
 func TestARunOnAFullDiskSaysSoAndIsTakenUp(t *testing.T) {
 	folder := t.TempDir()
-	if err := syscall.Mount("tmpfs", folder, "tmpfs", 0, "size=100k"); err != nil {
+	// Less than 120 pages of 4 kB, more than are staged before the first line is written.
+	if err := syscall.Mount("tmpfs", folder, "tmpfs", 0, "size=400k"); err != nil {
 		t.Skipf("a small file system cannot be mounted here: %v", err)
 	}
 	defer syscall.Unmount(folder, 0)
