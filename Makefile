@@ -71,7 +71,7 @@ bench-data:
 # Ten thousand photographs through Open, augment and Fit in 600 MB; kills of Generate.
 photographs:
 	ARGUS_PHOTOGRAPHS=10000 go test -count=1 -v -timeout 1h -run ManyPhotographs .
-	ARGUS_KILLS=100 go test -count=1 -v -run Killed ./augment
+	ARGUS_KILLS=100 go test -count=1 -v -run 'Killed|Crash' ./augment
 
 # Writes the x86 assembly anew, with avo from internal/kernel/_asm (a module of its own).
 generate:
