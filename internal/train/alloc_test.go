@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/argus-go/argus/efficientnet"
+	"github.com/argus-go/argus/internal/cpu"
 )
 
 // allocated is the bytes that a steady step allocates: the least of some, for a
@@ -34,7 +35,11 @@ func allocated(t *testing.T, s *stepper, batch int) uint64 {
 }
 
 // A whole network of 1,000 ops: decision 0171 says what is left.
+// Portable kernels are not made for it.
 func TestAStepOfAllLayersAllocatesLittle(t *testing.T) {
+	if cpu.Best() == cpu.Generic {
+		t.Skip("no vector instructions here")
+	}
 	m, err := efficientnet.New("b0", 10)
 	require.NoError(t, err)
 	m.Input.Size = 64
