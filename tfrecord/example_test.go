@@ -2,6 +2,8 @@ package tfrecord
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"math"
 	"testing"
 
@@ -190,19 +192,25 @@ func exampleTypes(t testing.TB) (example, sequence protoreflect.MessageType) {
 // differ in names that are no UTF-8, which protobuf refuses, and in what is over a limit.
 func agree(t *testing.T, typ protoreflect.MessageType, data []byte, parse func([]byte) ([]byte, error)) {
 	t.Helper()
-	again := func(b []byte) ([]byte, error) {
+	again := func(b []byte) (_ []byte, err error) {
+		defer func() { // protobuf v1.36.11 panics at a second key of another wire type
+			if p := recover(); p != nil {
+				require.Contains(t, fmt.Sprint(p), "cannot convert nil to map key")
+				err = errors.New("panic")
+			}
+		}()
 		m := typ.New().Interface()
 		if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(b, m); err != nil {
 			return nil, err
 		}
 		return proto.MarshalOptions{Deterministic: true}.Marshal(m)
 	}
+	ours, ourErr := parse(data)
 	want, err := again(data)
 	if err != nil {
 		return
 	}
-	ours, err := parse(data)
-	require.NoError(t, err)
+	require.NoError(t, ourErr)
 	if len(want) == 0 && string(ours) == "\n\x00" {
 		return // an Example without features and one with none are one to us
 	}
