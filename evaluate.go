@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/argus-go/argus/internal/train"
 )
 
 // Report is how well a classifier does on pictures whose class is known.
@@ -155,7 +157,7 @@ func newReport(classes []string, samples []Sample, probabilities []float32) *Rep
 		p := probabilities[i*k : (i+1)*k]
 		best := argmax(p)
 		answers = append(answers, answer{float64(p[best]), best == s.Label})
-		if rankOf(p, s.Label) < r.K {
+		if train.RankOf(p, s.Label) < r.K {
 			top++
 		}
 		r.Loss -= math.Log(max(float64(p[s.Label]), math.SmallestNonzeroFloat32)) / float64(r.N)
@@ -191,16 +193,6 @@ func (r *Report) abstain(threshold float64) {
 		}
 	}
 	r.Threshold, r.Answered = threshold, wilson(right, n)
-}
-
-// rankOf is how many classes are more probable than the given one.
-func rankOf(p []float32, class int) (rank int) {
-	for i, v := range p {
-		if v > p[class] || v == p[class] && i < class {
-			rank++
-		}
-	}
-	return rank
 }
 
 // class reads one class off the confusion matrix.

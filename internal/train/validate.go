@@ -60,7 +60,7 @@ func (j *Job) validate(ctx context.Context, w nn.Weights) (metrics, error) {
 		labels[i], weights[i] = label, j.ClassWeights[label]
 		total += float64(weights[i])
 		m.of[label]++
-		switch rank := rankOf(logits[i*k:][:k], label); {
+		switch rank := RankOf(logits[i*k:][:k], label); {
 		case rank == 0:
 			m.right++
 			m.found[label]++
@@ -76,9 +76,9 @@ func (j *Job) validate(ctx context.Context, w nn.Weights) (metrics, error) {
 	return m, nil
 }
 
-// rankOf is how many classes come before the given one: those with a higher
+// RankOf is how many classes come before the given one: those with a higher
 // value, and earlier ones with the same.
-func rankOf(x []float32, class int) (rank int) {
+func RankOf(x []float32, class int) (rank int) {
 	for i, v := range x {
 		if v > x[class] || v == x[class] && i < class {
 			rank++
