@@ -24,7 +24,22 @@ func Sigmoid(crew *parallel.Crew, x, y []float32) { each(crew, k.sigmoid, x, y) 
 
 // Swish computes y = x·sigmoid(x) (Ramachandran et al. 2017,
 // arXiv:1710.05941, with β = 1; also SiLU), 0 at -Inf.
-func Swish(crew *parallel.Crew, x, y []float32) { each(crew, k.swish, x, y) }
+func Swish(crew *parallel.Crew, x, y []float32) { each(crew, swish, x, y) }
+
+func swish(x, y []float32) { k.swishRows(x, y, 1, len(y), len(y)) }
+
+// SwishRows replaces rows of width values of y, ld apart, by their Swish, on its
+// caller alone.
+func SwishRows(rows, width int, y []float32, ld int) {
+	if rows == 0 || width == 0 {
+		return
+	}
+	if width > ld && rows > 1 {
+		panic("act: rows overlap")
+	}
+	y = y[:(rows-1)*ld+width]
+	k.swishRows(y, y, rows, width, ld)
+}
 
 // Tanh computes y = tanh(x).
 func Tanh(crew *parallel.Crew, x, y []float32) { each(crew, k.tanh, x, y) }
@@ -121,7 +136,8 @@ func fit(n int, others ...int) {
 
 // kernels are the inner loops; each implementation fills one table.
 type kernels struct {
-	relu, relu6, exp, sigmoid, swish, tanh                func(x, y []float32)
+	relu, relu6, exp, sigmoid, tanh                       func(x, y []float32)
+	swishRows                                             func(x, y []float32, rows, width, ld int)
 	reluBack, relu6Back, sigmoidBack, swishBack, tanhBack func(a, dy, dx []float32)
 }
 

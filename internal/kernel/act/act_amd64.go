@@ -12,7 +12,7 @@ func implementations() []implementation {
 	if cpu.Has(cpu.AVX2) {
 		all = append([]implementation{{"avx2", kernels{
 			relu: unary(reluAVX2), relu6: unary(relu6AVX2), exp: unary(expAVX2),
-			sigmoid: unary(sigmoidAVX2), swish: unary(swishAVX2), tanh: unary(tanhAVX2),
+			sigmoid: unary(sigmoidAVX2), tanh: unary(tanhAVX2), swishRows: strips(swishAVX2),
 			reluBack: binary(reluBackAVX2), relu6Back: binary(relu6BackAVX2), sigmoidBack: binary(sigmoidBackAVX2),
 			swishBack: binary(swishBackAVX2), tanhBack: binary(tanhBackAVX2),
 		}}}, all...)
@@ -20,7 +20,7 @@ func implementations() []implementation {
 	if cpu.Has(cpu.AVX512) {
 		all = append([]implementation{{"avx512", kernels{
 			relu: unary(reluAVX512), relu6: unary(relu6AVX512), exp: unary(expAVX512),
-			sigmoid: unary(sigmoidAVX512), swish: unary(swishAVX512), tanh: unary(tanhAVX512),
+			sigmoid: unary(sigmoidAVX512), tanh: unary(tanhAVX512), swishRows: strips(swishAVX512),
 			reluBack: binary(reluBackAVX512), relu6Back: binary(relu6BackAVX512), sigmoidBack: binary(sigmoidBackAVX512),
 			swishBack: binary(swishBackAVX512), tanhBack: binary(tanhBackAVX512),
 		}}}, all...)
@@ -32,6 +32,14 @@ func unary(f func(x, y *float32, rows, c int)) func(x, y []float32) {
 	return func(x, y []float32) {
 		if len(y) > 0 {
 			f(&x[0], &y[0], 1, len(y))
+		}
+	}
+}
+
+func strips(f func(x, y *float32, rows, c, ld int)) func(x, y []float32, rows, width, ld int) {
+	return func(x, y []float32, rows, width, ld int) {
+		if len(y) > 0 {
+			f(&x[0], &y[0], rows, width, ld)
 		}
 	}
 }

@@ -922,9 +922,9 @@ next:
 	VZEROUPPER
 	RET
 
-// func swishAVX512(x *float32, y *float32, rows int, c int)
+// func swishAVX512(x *float32, y *float32, rows int, c int, ld int)
 // Requires: AVX, AVX512DQ, AVX512F, SSE
-TEXT ·swishAVX512(SB), NOSPLIT, $16-32
+TEXT ·swishAVX512(SB), NOSPLIT, $16-40
 	MOVQ    x+0(FP), SI
 	MOVQ    y+8(FP), DI
 	MOVQ    rows+16(FP), DX
@@ -942,6 +942,8 @@ TEXT ·swishAVX512(SB), NOSPLIT, $16-32
 	MOVL    AX, 8(SP)
 	LDMXCSR 8(SP)
 	SHLQ    $0x02, BX
+	MOVQ    ld+32(FP), R15
+	SHLQ    $0x02, R15
 
 row:
 	XORQ R12, R12
@@ -1115,8 +1117,8 @@ tail:
 	VMOVUPS      Z0, K1, (DI)(R12*1)
 
 next:
-	ADDQ    BX, SI
-	ADDQ    BX, DI
+	ADDQ    R15, SI
+	ADDQ    R15, DI
 	DECQ    DX
 	JNZ     row
 	LDMXCSR (SP)
@@ -2567,9 +2569,9 @@ next:
 	VZEROUPPER
 	RET
 
-// func swishAVX2(x *float32, y *float32, rows int, c int)
+// func swishAVX2(x *float32, y *float32, rows int, c int, ld int)
 // Requires: AVX, AVX2, FMA3, SSE
-TEXT ·swishAVX2(SB), NOSPLIT, $16-32
+TEXT ·swishAVX2(SB), NOSPLIT, $16-40
 	MOVQ    x+0(FP), SI
 	MOVQ    y+8(FP), DI
 	MOVQ    rows+16(FP), DX
@@ -2586,6 +2588,8 @@ TEXT ·swishAVX2(SB), NOSPLIT, $16-32
 	MOVL    AX, 8(SP)
 	LDMXCSR 8(SP)
 	SHLQ    $0x02, BX
+	MOVQ    ld+32(FP), R15
+	SHLQ    $0x02, R15
 
 row:
 	XORQ R12, R12
@@ -2813,8 +2817,8 @@ tail:
 	VMASKMOVPS   Y0, Y15, (DI)(R12*1)
 
 next:
-	ADDQ    BX, SI
-	ADDQ    BX, DI
+	ADDQ    R15, SI
+	ADDQ    R15, DI
 	DECQ    DX
 	JNZ     row
 	LDMXCSR (SP)

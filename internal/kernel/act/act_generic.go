@@ -25,13 +25,12 @@ var portable = kernels{
 	},
 	exp:     rounded(math.Exp),
 	sigmoid: rounded(sigmoid),
-	swish: rounded(func(x float64) float64 {
-		if math.IsInf(x, -1) {
-			return 0
+	tanh:    rounded(math.Tanh),
+	swishRows: func(x, y []float32, rows, width, ld int) {
+		for r := range rows {
+			rounded(swish64)(x[r*ld:][:width], y[r*ld:])
 		}
-		return x * sigmoid(x)
-	}),
-	tanh: rounded(math.Tanh),
+	},
 	reluBack: func(y, dy, dx []float32) {
 		for i, v := range y {
 			d := dy[i]
@@ -76,6 +75,13 @@ func rounded(f func(float64) float64) func(x, y []float32) {
 }
 
 func sigmoid(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+
+func swish64(x float64) float64 {
+	if math.IsInf(x, -1) {
+		return 0
+	}
+	return x * sigmoid(x)
+}
 
 // swishSlope is s·(1 + x·(1-s)), with its limits 0 and 1 far out.
 func swishSlope(x float64) float64 {

@@ -17,7 +17,7 @@ func expAVX512(x *float32, y *float32, rows int, c int)
 func sigmoidAVX512(x *float32, y *float32, rows int, c int)
 
 //go:noescape
-func swishAVX512(x *float32, y *float32, rows int, c int)
+func swishAVX512(x *float32, y *float32, rows int, c int, ld int)
 
 //go:noescape
 func tanhAVX512(x *float32, y *float32, rows int, c int)
@@ -50,7 +50,7 @@ func expAVX2(x *float32, y *float32, rows int, c int)
 func sigmoidAVX2(x *float32, y *float32, rows int, c int)
 
 //go:noescape
-func swishAVX2(x *float32, y *float32, rows int, c int)
+func swishAVX2(x *float32, y *float32, rows int, c int, ld int)
 
 //go:noescape
 func tanhAVX2(x *float32, y *float32, rows int, c int)

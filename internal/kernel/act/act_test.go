@@ -124,6 +124,29 @@ func TestTailsOfEveryLengthEqualTheMiddle(t *testing.T) {
 	})
 }
 
+func TestSwishRowsIsSwishOfEachRowAndLeavesTheRest(t *testing.T) {
+	onEach(t, func(t *testing.T) {
+		for _, width := range []int{1, 15, 32, 47, 64, 100} {
+			for _, rows := range []int{1, 2, 13} {
+				for _, ld := range []int{width, width + 1, 128} {
+					y := guard.Normal(t, rng(), (rows-1)*ld+width)
+					want := append([]float32{}, y...)
+					for r := range rows {
+						Swish(nil, want[r*ld:][:width], want[r*ld:][:width])
+					}
+					SwishRows(rows, width, y, ld)
+					require.Equal(t, want, y, "%d rows of %d, %d apart", rows, width, ld)
+				}
+			}
+		}
+		y := guard.Normal(t, rng(), 100)
+		require.Zero(t, testing.AllocsPerRun(10, func() { SwishRows(5, 20, y, 20) }))
+		SwishRows(0, 20, nil, 20)
+		SwishRows(3, 0, nil, 20)
+		require.Panics(t, func() { SwishRows(2, 20, y, 19) })
+	})
+}
+
 func TestBackwardEqualsFiniteDifferences(t *testing.T) {
 	onEach(t, func(t *testing.T) {
 		for name, fn := range functions {

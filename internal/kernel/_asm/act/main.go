@@ -149,13 +149,15 @@ func forward(v lanes.ISA) {
 		VADDPS(one, x, x)
 		VDIVPS(x, one, x)
 	})
-	f("swish", flush, func() {
+	v.Strips("swish", []lanes.Ptr{{Name: "x"}, {Name: "y"}}, flush, func(load load, store store) {
+		load(0, x)
 		VMOVUPS(float(-100), t) // -Inf/Inf would be NaN
 		VMAXPS(x, t, w)
 		VMOVAPS(w, x)
 		negexp(v, x, n, p, t)
 		VADDPS(one, x, x)
 		VDIVPS(x, w, x)
+		store(x, 1)
 	})
 	f("tanh", flush, func() { tanh(v, x) })
 }

@@ -130,11 +130,25 @@ type Body func(load func(i int, r reg.VecPhysical), store func(r reg.VecPhysical
 // registers from 8 on. Setup comes after that and may return what to do at
 // the end.
 func (v ISA) Rows(name string, ptrs []Ptr, scalars []string, setup func() func(), body Body) {
+	v.rows(name, ptrs, scalars, false, setup, body)
+}
+
+// Strips is Rows over rows that lie ld floats apart:
+// func(pointers, rows, c, ld int).
+func (v ISA) Strips(name string, ptrs []Ptr, setup func() func(), body Body) {
+	v.rows(name, ptrs, nil, true, setup, body)
+}
+
+func (v ISA) rows(name string, ptrs []Ptr, scalars []string, strips bool, setup func() func(), body Body) {
 	var names []string
 	for _, p := range ptrs {
 		names = append(names, p.Name)
 	}
-	sig := "func(" + strings.Join(names, ", ") + " *float32, rows, c int"
+	sig := "func(" + strings.Join(names, ", ") + " *float32, rows, c"
+	if strips {
+		sig += ", ld"
+	}
+	sig += " int"
 	if len(scalars) > 0 {
 		sig += ", " + strings.Join(scalars, ", ") + " float32"
 	}
@@ -160,6 +174,12 @@ func (v ISA) Rows(name string, ptrs []Ptr, scalars []string, setup func() func()
 			func(r reg.VecPhysical, j int) { v.Store(r, m(j), tail) })
 	}
 	SHLQ(U8(2), c)
+	ld := c
+	if strips {
+		ld = reg.GPPhysical(reg.R15)
+		Load(Param("ld"), ld)
+		SHLQ(U8(2), ld)
+	}
 	const unroll = 4
 	Label("row")
 	XORQ(i, i)
@@ -186,7 +206,7 @@ func (v ISA) Rows(name string, ptrs []Ptr, scalars []string, setup func() func()
 	Label("next")
 	for j, p := range ptrs {
 		if !p.Channel {
-			ADDQ(c, pointers[j])
+			ADDQ(ld, pointers[j])
 		}
 	}
 	DECQ(rows)
