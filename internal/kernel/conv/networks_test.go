@@ -111,6 +111,30 @@ var efficientNetB0 = []layer{
 	{7, 7, 320, 1, 1, 1, true, 1280, 1},
 }
 
+// resNet50 has the full convolutions of ResNet-50 at 224×224.
+var resNet50 = []layer{
+	{224, 224, 3, 7, 7, 2, true, 64, 1},
+	{56, 56, 64, 1, 1, 1, true, 64, 1},
+	{56, 56, 64, 3, 3, 1, true, 64, 3},
+	{56, 56, 64, 1, 1, 1, true, 256, 4},
+	{56, 56, 256, 1, 1, 1, true, 64, 2},
+	{56, 56, 256, 1, 1, 2, true, 512, 1},
+	{56, 56, 256, 1, 1, 2, true, 128, 1},
+	{28, 28, 128, 3, 3, 1, true, 128, 4},
+	{28, 28, 128, 1, 1, 1, true, 512, 4},
+	{28, 28, 512, 1, 1, 1, true, 128, 3},
+	{28, 28, 512, 1, 1, 2, true, 1024, 1},
+	{28, 28, 512, 1, 1, 2, true, 256, 1},
+	{14, 14, 256, 3, 3, 1, true, 256, 6},
+	{14, 14, 256, 1, 1, 1, true, 1024, 6},
+	{14, 14, 1024, 1, 1, 1, true, 256, 5},
+	{14, 14, 1024, 1, 1, 2, true, 2048, 1},
+	{14, 14, 1024, 1, 1, 2, true, 512, 1},
+	{7, 7, 512, 3, 3, 1, true, 512, 3},
+	{7, 7, 512, 1, 1, 1, true, 2048, 3},
+	{7, 7, 2048, 1, 1, 1, true, 512, 2},
+}
+
 // networks names the lists.
 var networks = []struct {
 	name   string
@@ -118,4 +142,5 @@ var networks = []struct {
 }{
 	{"InceptionV3", inceptionV3},
 	{"EfficientNetB0", efficientNetB0},
+	{"ResNet50", resNet50},
 }

@@ -16,7 +16,7 @@ import (
 
 // An Epilogue is what happens to a product on its way to C:
 //
-//	C = clamp(A·B + Bias + Add)
+//	C = Then(clamp(A·B + Bias + Add))
 //
 // The zero value is the plain product.
 type Epilogue struct {
@@ -24,6 +24,11 @@ type Epilogue struct {
 	Add    []float32 // as many rows as C, AddLd apart (0: as C's); nil: none. It may be C itself.
 	AddLd  int
 	Lo, Hi float32 // bounds; both 0: none. ReLU is 0, +Inf, ReLU6 is 0, 6. NaN stays NaN.
+
+	// Then, unless nil, replaces each of some values of C by a function of it:
+	// rows of width values, ld apart. It is called for pieces of C that have just
+	// been written, on any thread of the crew.
+	Then func(rows, width int, c []float32, ld int)
 
 	// Accumulate starts from what C holds, in place of Bias, which must be nil.
 	Accumulate bool

@@ -113,14 +113,17 @@ func TestProductsInPiecesOfKAndNEqualTheirDefinition(t *testing.T) {
 			Mul(nil, true, false, m, n, k, a, m, b, n, c.V, n, false)
 			checkC(t, c, m, n, n, func(i, j int) float64 { return dot(true, false, i, j, k, a, m, b, n) })
 			add := guard.Ints(t, r, m*n)
-			for _, ep := range []Epilogue{{Bias: b[:n], Lo: -90, Hi: 100}, {Bias: b[:n], Add: add, Lo: -90, Hi: 100}} {
+			for _, ep := range []Epilogue{{Bias: b[:n], Lo: -90, Hi: 100}, {Bias: b[:n], Add: add, Lo: -90, Hi: 100}, {Bias: b[:n], Lo: -90, Hi: 100, Then: squares}} {
 				Pack(b, k, n, n, false).Mul(nil, m, a, k, c.V, n, ep)
 				checkC(t, c, m, n, n, func(i, j int) float64 {
 					v := define(i, j) + float64(ep.Bias[j])
 					if ep.Add != nil {
 						v += float64(add[i*n+j])
 					}
-					return min(100, max(-90, v))
+					if v = min(100, max(-90, v)); ep.Then != nil {
+						v *= v
+					}
+					return v
 				})
 			}
 		}
@@ -147,6 +150,9 @@ func TestEveryEpilogueEqualsItsDefinition(t *testing.T) {
 				{Lo: -3, Hi: 2},
 				{Accumulate: true, Lo: 0, Hi: 20},
 				{Accumulate: true, Add: add, AddLd: ldd},
+				{Then: squares},
+				{Bias: bias, Add: add, AddLd: ldd, Lo: -9, Hi: 9, Then: squares},
+				{Accumulate: true, Then: squares},
 			} {
 				c := guard.NewOutput(t, size(m, n, ldc))
 				before := make([]float64, len(c.V))
@@ -168,11 +174,22 @@ func TestEveryEpilogueEqualsItsDefinition(t *testing.T) {
 					if ep.Lo != 0 || ep.Hi != 0 {
 						v = min(float64(ep.Hi), max(float64(ep.Lo), v))
 					}
+					if ep.Then != nil {
+						v *= v
+					}
 					return v
 				})
 			}
 		}
 	})
+}
+
+func squares(rows, width int, c []float32, ld int) {
+	for i := range rows {
+		for j := range c[i*ld:][:width] {
+			c[i*ld+j] *= c[i*ld+j]
+		}
+	}
 }
 
 func TestAddMayBeCItself(t *testing.T) {

@@ -138,5 +138,8 @@ func (j *product) pass(t *tile, m *implementation, w *panel, k0, part, parts int
 			t.add = j.ep.Add[(b*r.M+i0)*j.ep.AddLd+w.n0:]
 		}
 		m.run(t, i1-i0, w.vectors)
+		if last && j.ep.Then != nil {
+			j.ep.Then(i1-i0, w.n, t.c, j.ldc)
+		}
 	}
 }

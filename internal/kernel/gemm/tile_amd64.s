@@ -7,22 +7,35 @@
 // func avx512Rows1x1(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows1x1(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS.Z (R15), K1, Z1
 	VMOVAPS   Z1, Z0
@@ -124,12 +137,25 @@ clamped:
 	RET
 
 // func avx512Trans1x1(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans1x1(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS.Z (DX), K1, Z1
 	VMOVAPS   Z1, Z0
@@ -175,22 +201,39 @@ loop:
 // func avx512Rows2x1(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows2x1(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS.Z (R15), K1, Z2
 	VMOVAPS   Z2, Z0
@@ -316,12 +359,29 @@ clamped:
 	RET
 
 // func avx512Trans2x1(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans2x1(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS.Z (DX), K1, Z2
 	VMOVAPS   Z2, Z0
@@ -374,22 +434,43 @@ loop:
 // func avx512Rows3x1(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows3x1(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS.Z (R15), K1, Z3
 	VMOVAPS   Z3, Z0
@@ -539,12 +620,33 @@ clamped:
 	RET
 
 // func avx512Trans3x1(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans3x1(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS.Z (DX), K1, Z3
 	VMOVAPS   Z3, Z0
@@ -604,22 +706,47 @@ loop:
 // func avx512Rows4x1(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows4x1(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS.Z (R15), K1, Z4
 	VMOVAPS   Z4, Z0
@@ -793,12 +920,37 @@ clamped:
 	RET
 
 // func avx512Trans4x1(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans4x1(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS.Z (DX), K1, Z4
 	VMOVAPS   Z4, Z0
@@ -865,22 +1017,51 @@ loop:
 // func avx512Rows5x1(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows5x1(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS.Z (R15), K1, Z5
 	VMOVAPS   Z5, Z0
@@ -1078,12 +1259,41 @@ clamped:
 	RET
 
 // func avx512Trans5x1(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans5x1(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS.Z (DX), K1, Z5
 	VMOVAPS   Z5, Z0
@@ -1157,22 +1367,55 @@ loop:
 // func avx512Rows6x1(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows6x1(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS.Z (R15), K1, Z6
 	VMOVAPS   Z6, Z0
@@ -1394,12 +1637,45 @@ clamped:
 	RET
 
 // func avx512Trans6x1(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans6x1(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS.Z (DX), K1, Z6
 	VMOVAPS   Z6, Z0
@@ -1480,22 +1756,59 @@ loop:
 // func avx512Rows7x1(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows7x1(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS.Z (R15), K1, Z7
 	VMOVAPS   Z7, Z0
@@ -1741,12 +2054,49 @@ clamped:
 	RET
 
 // func avx512Trans7x1(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans7x1(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS.Z (DX), K1, Z7
 	VMOVAPS   Z7, Z0
@@ -1834,22 +2184,63 @@ loop:
 // func avx512Rows8x1(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows8x1(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS.Z (R15), K1, Z8
 	VMOVAPS   Z8, Z0
@@ -2119,12 +2510,53 @@ clamped:
 	RET
 
 // func avx512Trans8x1(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans8x1(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS.Z (DX), K1, Z8
 	VMOVAPS   Z8, Z0
@@ -2219,22 +2651,67 @@ loop:
 // func avx512Rows9x1(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows9x1(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS.Z (R15), K1, Z9
 	VMOVAPS   Z9, Z0
@@ -2528,12 +3005,57 @@ clamped:
 	RET
 
 // func avx512Trans9x1(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans9x1(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS.Z (DX), K1, Z9
 	VMOVAPS   Z9, Z0
@@ -2635,22 +3157,71 @@ loop:
 // func avx512Rows10x1(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows10x1(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS.Z (R15), K1, Z10
 	VMOVAPS   Z10, Z0
@@ -2968,12 +3539,61 @@ clamped:
 	RET
 
 // func avx512Trans10x1(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans10x1(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS.Z (DX), K1, Z10
 	VMOVAPS   Z10, Z0
@@ -3082,22 +3702,75 @@ loop:
 // func avx512Rows11x1(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows11x1(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS.Z (R15), K1, Z11
 	VMOVAPS   Z11, Z0
@@ -3439,12 +4112,65 @@ clamped:
 	RET
 
 // func avx512Trans11x1(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans11x1(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS.Z (DX), K1, Z11
 	VMOVAPS   Z11, Z0
@@ -3560,22 +4286,79 @@ loop:
 // func avx512Rows12x1(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows12x1(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS.Z (R15), K1, Z12
 	VMOVAPS   Z12, Z0
@@ -3889,12 +4672,69 @@ clamped:
 	RET
 
 // func avx512Trans12x1(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans12x1(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS.Z (DX), K1, Z12
 	VMOVAPS   Z12, Z0
@@ -4017,22 +4857,83 @@ loop:
 // func avx512Rows13x1(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows13x1(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS.Z (R15), K1, Z13
 	VMOVAPS   Z13, Z0
@@ -4366,12 +5267,73 @@ clamped:
 	RET
 
 // func avx512Trans13x1(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans13x1(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS.Z (DX), K1, Z13
 	VMOVAPS   Z13, Z0
@@ -4501,22 +5463,37 @@ loop:
 // func avx512Rows1x2(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows1x2(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS   (R15), Z2
 	VMOVUPS.Z 64(R15), K1, Z3
@@ -4641,12 +5618,27 @@ clamped:
 	RET
 
 // func avx512Trans1x2(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans1x2(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS   (DX), Z2
 	VMOVUPS.Z 64(DX), K1, Z3
@@ -4698,22 +5690,43 @@ loop:
 // func avx512Rows2x2(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows2x2(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS   (R15), Z4
 	VMOVUPS.Z 64(R15), K1, Z5
@@ -4874,12 +5887,33 @@ clamped:
 	RET
 
 // func avx512Trans2x2(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans2x2(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS   (DX), Z4
 	VMOVUPS.Z 64(DX), K1, Z5
@@ -4942,22 +5976,49 @@ loop:
 // func avx512Rows3x2(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows3x2(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS   (R15), Z6
 	VMOVUPS.Z 64(R15), K1, Z7
@@ -5154,12 +6215,39 @@ clamped:
 	RET
 
 // func avx512Trans3x2(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans3x2(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS   (DX), Z6
 	VMOVUPS.Z 64(DX), K1, Z7
@@ -5233,22 +6321,55 @@ loop:
 // func avx512Rows4x2(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows4x2(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS   (R15), Z8
 	VMOVUPS.Z 64(R15), K1, Z9
@@ -5481,12 +6602,45 @@ clamped:
 	RET
 
 // func avx512Trans4x2(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans4x2(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS   (DX), Z8
 	VMOVUPS.Z 64(DX), K1, Z9
@@ -5571,22 +6725,61 @@ loop:
 // func avx512Rows5x2(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows5x2(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS   (R15), Z10
 	VMOVUPS.Z 64(R15), K1, Z11
@@ -5855,12 +7048,51 @@ clamped:
 	RET
 
 // func avx512Trans5x2(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans5x2(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS   (DX), Z10
 	VMOVUPS.Z 64(DX), K1, Z11
@@ -5956,22 +7188,67 @@ loop:
 // func avx512Rows6x2(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows6x2(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS   (R15), Z12
 	VMOVUPS.Z 64(R15), K1, Z13
@@ -6232,12 +7509,57 @@ clamped:
 	RET
 
 // func avx512Trans6x2(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans6x2(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS   (DX), Z12
 	VMOVUPS.Z 64(DX), K1, Z13
@@ -6344,22 +7666,73 @@ loop:
 // func avx512Rows7x2(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows7x2(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS   (R15), Z14
 	VMOVUPS.Z 64(R15), K1, Z15
@@ -6650,12 +8023,63 @@ clamped:
 	RET
 
 // func avx512Trans7x2(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans7x2(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS   (DX), Z14
 	VMOVUPS.Z 64(DX), K1, Z15
@@ -6773,22 +8197,79 @@ loop:
 // func avx512Rows8x2(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows8x2(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS   (R15), Z16
 	VMOVUPS.Z 64(R15), K1, Z17
@@ -7109,12 +8590,69 @@ clamped:
 	RET
 
 // func avx512Trans8x2(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans8x2(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS   (DX), Z16
 	VMOVUPS.Z 64(DX), K1, Z17
@@ -7243,22 +8781,85 @@ loop:
 // func avx512Rows9x2(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows9x2(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS   (R15), Z18
 	VMOVUPS.Z 64(R15), K1, Z19
@@ -7609,12 +9210,75 @@ clamped:
 	RET
 
 // func avx512Trans9x2(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans9x2(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS   (DX), Z18
 	VMOVUPS.Z 64(DX), K1, Z19
@@ -7754,22 +9418,91 @@ loop:
 // func avx512Rows10x2(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows10x2(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS   (R15), Z20
 	VMOVUPS.Z 64(R15), K1, Z21
@@ -8150,12 +9883,81 @@ clamped:
 	RET
 
 // func avx512Trans10x2(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans10x2(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS   (DX), Z20
 	VMOVUPS.Z 64(DX), K1, Z21
@@ -8306,22 +10108,97 @@ loop:
 // func avx512Rows11x2(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows11x2(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS   (R15), Z22
 	VMOVUPS.Z 64(R15), K1, Z23
@@ -8732,12 +10609,87 @@ clamped:
 	RET
 
 // func avx512Trans11x2(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans11x2(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS   (DX), Z22
 	VMOVUPS.Z 64(DX), K1, Z23
@@ -8899,22 +10851,103 @@ loop:
 // func avx512Rows12x2(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows12x2(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS   (R15), Z24
 	VMOVUPS.Z 64(R15), K1, Z25
@@ -9355,12 +11388,93 @@ clamped:
 	RET
 
 // func avx512Trans12x2(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans12x2(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS   (DX), Z24
 	VMOVUPS.Z 64(DX), K1, Z25
@@ -9533,22 +11647,109 @@ loop:
 // func avx512Rows13x2(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows13x2(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS   (R15), Z26
 	VMOVUPS.Z 64(R15), K1, Z27
@@ -10019,12 +12220,99 @@ clamped:
 	RET
 
 // func avx512Trans13x2(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans13x2(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS   (DX), Z26
 	VMOVUPS.Z 64(DX), K1, Z27
@@ -10208,22 +12496,39 @@ loop:
 // func avx512Rows1x3(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows1x3(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS   (R15), Z3
 	VMOVUPS   64(R15), Z4
@@ -10371,12 +12676,29 @@ clamped:
 	RET
 
 // func avx512Trans1x3(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans1x3(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS   (DX), Z3
 	VMOVUPS   64(DX), Z4
@@ -10434,22 +12756,47 @@ loop:
 // func avx512Rows2x3(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows2x3(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS   (R15), Z6
 	VMOVUPS   64(R15), Z7
@@ -10645,12 +12992,37 @@ clamped:
 	RET
 
 // func avx512Trans2x3(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans2x3(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS   (DX), Z6
 	VMOVUPS   64(DX), Z7
@@ -10723,22 +13095,55 @@ loop:
 // func avx512Rows3x3(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows3x3(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS   (R15), Z9
 	VMOVUPS   64(R15), Z10
@@ -10982,12 +13387,45 @@ clamped:
 	RET
 
 // func avx512Trans3x3(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans3x3(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS   (DX), Z9
 	VMOVUPS   64(DX), Z10
@@ -11075,22 +13513,63 @@ loop:
 // func avx512Rows4x3(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows4x3(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS   (R15), Z12
 	VMOVUPS   64(R15), Z13
@@ -11338,12 +13817,53 @@ clamped:
 	RET
 
 // func avx512Trans4x3(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans4x3(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS   (DX), Z12
 	VMOVUPS   64(DX), Z13
@@ -11446,22 +13966,71 @@ loop:
 // func avx512Rows5x3(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows5x3(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS   (R15), Z15
 	VMOVUPS   64(R15), Z16
@@ -11749,12 +14318,61 @@ clamped:
 	RET
 
 // func avx512Trans5x3(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans5x3(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS   (DX), Z15
 	VMOVUPS   64(DX), Z16
@@ -11872,22 +14490,79 @@ loop:
 // func avx512Rows6x3(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows6x3(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS   (R15), Z18
 	VMOVUPS   64(R15), Z19
@@ -12215,12 +14890,69 @@ clamped:
 	RET
 
 // func avx512Trans6x3(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans6x3(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS   (DX), Z18
 	VMOVUPS   64(DX), Z19
@@ -12353,22 +15085,87 @@ loop:
 // func avx512Rows7x3(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows7x3(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS   (R15), Z21
 	VMOVUPS   64(R15), Z22
@@ -12736,12 +15533,77 @@ clamped:
 	RET
 
 // func avx512Trans7x3(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans7x3(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS   (DX), Z21
 	VMOVUPS   64(DX), Z22
@@ -12889,22 +15751,95 @@ loop:
 // func avx512Rows8x3(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows8x3(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS   (R15), Z24
 	VMOVUPS   64(R15), Z25
@@ -13312,12 +16247,85 @@ clamped:
 	RET
 
 // func avx512Trans8x3(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans8x3(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS   (DX), Z24
 	VMOVUPS   64(DX), Z25
@@ -13480,22 +16488,103 @@ loop:
 // func avx512Rows9x3(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Rows9x3(SB), NOSPLIT, $40-8
-	MOVQ      t+0(FP), BP
-	MOVQ      200(BP), R15
-	MOVQ      R15, (SP)
-	MOVQ      24(BP), R15
-	MOVQ      R15, 8(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      (BP), R15
-	MOVQ      R15, 24(SP)
-	MOVQ      208(BP), R15
-	SHLQ      $0x02, R15
-	ADDQ      48(BP), R15
-	MOVQ      R15, 32(SP)
+	MOVQ       t+0(FP), BP
+	MOVQ       200(BP), R15
+	MOVQ       R15, (SP)
+	MOVQ       24(BP), R15
+	MOVQ       R15, 8(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       (BP), R15
+	MOVQ       R15, 24(SP)
+	MOVQ       208(BP), R15
+	SHLQ       $0x02, R15
+	ADDQ       48(BP), R15
+	MOVQ       R15, 32(SP)
+	MOVQ       120(BP), R15
+	TESTQ      R15, R15
+	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	PREFETCHT0 64(R15)
+	PREFETCHT0 128(R15)
+
+fetched:
 	MOVQ      120(BP), R15
-	TESTQ     R15, R15
-	JZ        fromC
 	KMOVW     240(BP), K1
 	VMOVUPS   (R15), Z27
 	VMOVUPS   64(R15), Z28
@@ -13943,12 +17032,93 @@ clamped:
 	RET
 
 // func avx512Trans9x3(t *byte)
-// Requires: AVX, AVX512F, CMOV
+// Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·avx512Trans9x3(SB), NOSPLIT, $0-8
-	MOVQ      t+0(FP), R9
+	MOVQ       t+0(FP), R9
+	MOVQ       120(R9), DX
+	TESTQ      DX, DX
+	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 64(DX)
+	PREFETCHT0 128(DX)
+
+fetched:
 	MOVQ      120(R9), DX
-	TESTQ     DX, DX
-	JZ        fromC
 	KMOVW     240(R9), K1
 	VMOVUPS   (DX), Z27
 	VMOVUPS   64(DX), Z28
@@ -14142,6 +17312,19 @@ TEXT ·avx2Rows1x1(SB), NOSPLIT, $40-8
 	MOVQ       120(BP), R15
 	TESTQ      R15, R15
 	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+
+fetched:
+	MOVQ       120(BP), R15
 	MOVQ       168(BP), BP
 	VMOVUPS    (BP), Y2
 	VMASKMOVPS (R15), Y2, Y1
@@ -14245,12 +17428,25 @@ clamped:
 	RET
 
 // func avx2Trans1x1(t *byte)
-// Requires: AVX, CMOV, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·avx2Trans1x1(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), R9
 	MOVQ       120(R9), DX
 	TESTQ      DX, DX
 	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+
+fetched:
+	MOVQ       120(R9), DX
 	MOVQ       168(R9), R9
 	VMOVUPS    (R9), Y2
 	VMASKMOVPS (DX), Y2, Y1
@@ -14315,6 +17511,23 @@ TEXT ·avx2Rows2x1(SB), NOSPLIT, $40-8
 	MOVQ       120(BP), R15
 	TESTQ      R15, R15
 	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
+	MOVQ       120(BP), R15
 	MOVQ       168(BP), BP
 	VMOVUPS    (BP), Y3
 	VMASKMOVPS (R15), Y3, Y2
@@ -14442,12 +17655,29 @@ clamped:
 	RET
 
 // func avx2Trans2x1(t *byte)
-// Requires: AVX, CMOV, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·avx2Trans2x1(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), R9
 	MOVQ       120(R9), DX
 	TESTQ      DX, DX
 	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
+	MOVQ       120(R9), DX
 	MOVQ       168(R9), R9
 	VMOVUPS    (R9), Y3
 	VMASKMOVPS (DX), Y3, Y2
@@ -14519,6 +17749,27 @@ TEXT ·avx2Rows3x1(SB), NOSPLIT, $40-8
 	MOVQ       120(BP), R15
 	TESTQ      R15, R15
 	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
+	MOVQ       120(BP), R15
 	MOVQ       168(BP), BP
 	VMOVUPS    (BP), Y4
 	VMASKMOVPS (R15), Y4, Y3
@@ -14670,12 +17921,33 @@ clamped:
 	RET
 
 // func avx2Trans3x1(t *byte)
-// Requires: AVX, CMOV, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·avx2Trans3x1(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), R9
 	MOVQ       120(R9), DX
 	TESTQ      DX, DX
 	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
+	MOVQ       120(R9), DX
 	MOVQ       168(R9), R9
 	VMOVUPS    (R9), Y4
 	VMASKMOVPS (DX), Y4, Y3
@@ -14754,6 +18026,31 @@ TEXT ·avx2Rows4x1(SB), NOSPLIT, $40-8
 	MOVQ       120(BP), R15
 	TESTQ      R15, R15
 	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
+	MOVQ       120(BP), R15
 	MOVQ       168(BP), BP
 	VMOVUPS    (BP), Y5
 	VMASKMOVPS (R15), Y5, Y4
@@ -14929,12 +18226,37 @@ clamped:
 	RET
 
 // func avx2Trans4x1(t *byte)
-// Requires: AVX, CMOV, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·avx2Trans4x1(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), R9
 	MOVQ       120(R9), DX
 	TESTQ      DX, DX
 	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
+	MOVQ       120(R9), DX
 	MOVQ       168(R9), R9
 	VMOVUPS    (R9), Y5
 	VMASKMOVPS (DX), Y5, Y4
@@ -15020,6 +18342,35 @@ TEXT ·avx2Rows5x1(SB), NOSPLIT, $40-8
 	MOVQ       120(BP), R15
 	TESTQ      R15, R15
 	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
+	MOVQ       120(BP), R15
 	MOVQ       168(BP), BP
 	VMOVUPS    (BP), Y6
 	VMASKMOVPS (R15), Y6, Y5
@@ -15219,12 +18570,41 @@ clamped:
 	RET
 
 // func avx2Trans5x1(t *byte)
-// Requires: AVX, CMOV, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·avx2Trans5x1(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), R9
 	MOVQ       120(R9), DX
 	TESTQ      DX, DX
 	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
+	MOVQ       120(R9), DX
 	MOVQ       168(R9), R9
 	VMOVUPS    (R9), Y6
 	VMASKMOVPS (DX), Y6, Y5
@@ -15317,6 +18697,39 @@ TEXT ·avx2Rows6x1(SB), NOSPLIT, $40-8
 	MOVQ       120(BP), R15
 	TESTQ      R15, R15
 	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
+	MOVQ       120(BP), R15
 	MOVQ       168(BP), BP
 	VMOVUPS    (BP), Y7
 	VMASKMOVPS (R15), Y7, Y6
@@ -15540,12 +18953,45 @@ clamped:
 	RET
 
 // func avx2Trans6x1(t *byte)
-// Requires: AVX, CMOV, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·avx2Trans6x1(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), R9
 	MOVQ       120(R9), DX
 	TESTQ      DX, DX
 	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
+	MOVQ       120(R9), DX
 	MOVQ       168(R9), R9
 	VMOVUPS    (R9), Y7
 	VMASKMOVPS (DX), Y7, Y6
@@ -15645,6 +19091,43 @@ TEXT ·avx2Rows7x1(SB), NOSPLIT, $40-8
 	MOVQ       120(BP), R15
 	TESTQ      R15, R15
 	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
+	MOVQ       120(BP), R15
 	MOVQ       168(BP), BP
 	VMOVUPS    (BP), Y8
 	VMASKMOVPS (R15), Y8, Y7
@@ -15892,12 +19375,49 @@ clamped:
 	RET
 
 // func avx2Trans7x1(t *byte)
-// Requires: AVX, CMOV, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·avx2Trans7x1(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), R9
 	MOVQ       120(R9), DX
 	TESTQ      DX, DX
 	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
+	MOVQ       120(R9), DX
 	MOVQ       168(R9), R9
 	VMOVUPS    (R9), Y8
 	VMASKMOVPS (DX), Y8, Y7
@@ -16004,6 +19524,47 @@ TEXT ·avx2Rows8x1(SB), NOSPLIT, $40-8
 	MOVQ       120(BP), R15
 	TESTQ      R15, R15
 	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
+	MOVQ       120(BP), R15
 	MOVQ       168(BP), BP
 	VMOVUPS    (BP), Y9
 	VMASKMOVPS (R15), Y9, Y8
@@ -16275,12 +19836,53 @@ clamped:
 	RET
 
 // func avx2Trans8x1(t *byte)
-// Requires: AVX, CMOV, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·avx2Trans8x1(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), R9
 	MOVQ       120(R9), DX
 	TESTQ      DX, DX
 	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
+	MOVQ       120(R9), DX
 	MOVQ       168(R9), R9
 	VMOVUPS    (R9), Y9
 	VMASKMOVPS (DX), Y9, Y8
@@ -16394,6 +19996,51 @@ TEXT ·avx2Rows9x1(SB), NOSPLIT, $40-8
 	MOVQ       120(BP), R15
 	TESTQ      R15, R15
 	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
+	MOVQ       120(BP), R15
 	MOVQ       168(BP), BP
 	VMOVUPS    (BP), Y10
 	VMASKMOVPS (R15), Y10, Y9
@@ -16689,12 +20336,57 @@ clamped:
 	RET
 
 // func avx2Trans9x1(t *byte)
-// Requires: AVX, CMOV, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·avx2Trans9x1(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), R9
 	MOVQ       120(R9), DX
 	TESTQ      DX, DX
 	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
+	MOVQ       120(R9), DX
 	MOVQ       168(R9), R9
 	VMOVUPS    (R9), Y10
 	VMASKMOVPS (DX), Y10, Y9
@@ -16815,6 +20507,55 @@ TEXT ·avx2Rows10x1(SB), NOSPLIT, $40-8
 	MOVQ       120(BP), R15
 	TESTQ      R15, R15
 	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
+	MOVQ       120(BP), R15
 	MOVQ       168(BP), BP
 	VMOVUPS    (BP), Y11
 	VMASKMOVPS (R15), Y11, Y10
@@ -17134,12 +20875,61 @@ clamped:
 	RET
 
 // func avx2Trans10x1(t *byte)
-// Requires: AVX, CMOV, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·avx2Trans10x1(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), R9
 	MOVQ       120(R9), DX
 	TESTQ      DX, DX
 	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
+	MOVQ       120(R9), DX
 	MOVQ       168(R9), R9
 	VMOVUPS    (R9), Y11
 	VMASKMOVPS (DX), Y11, Y10
@@ -17267,6 +21057,59 @@ TEXT ·avx2Rows11x1(SB), NOSPLIT, $40-8
 	MOVQ       120(BP), R15
 	TESTQ      R15, R15
 	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
+	MOVQ       120(BP), R15
 	MOVQ       168(BP), BP
 	VMOVUPS    (BP), Y12
 	VMASKMOVPS (R15), Y12, Y11
@@ -17610,12 +21453,65 @@ clamped:
 	RET
 
 // func avx2Trans11x1(t *byte)
-// Requires: AVX, CMOV, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·avx2Trans11x1(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), R9
 	MOVQ       120(R9), DX
 	TESTQ      DX, DX
 	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
+	MOVQ       120(R9), DX
 	MOVQ       168(R9), R9
 	VMOVUPS    (R9), Y12
 	VMASKMOVPS (DX), Y12, Y11
@@ -17750,6 +21646,63 @@ TEXT ·avx2Rows12x1(SB), NOSPLIT, $40-8
 	MOVQ       120(BP), R15
 	TESTQ      R15, R15
 	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
+	MOVQ       120(BP), R15
 	MOVQ       168(BP), BP
 	VMOVUPS    (BP), Y13
 	VMASKMOVPS (R15), Y13, Y12
@@ -18066,12 +22019,69 @@ clamped:
 	RET
 
 // func avx2Trans12x1(t *byte)
-// Requires: AVX, CMOV, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·avx2Trans12x1(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), R9
 	MOVQ       120(R9), DX
 	TESTQ      DX, DX
 	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
+	MOVQ       120(R9), DX
 	MOVQ       168(R9), R9
 	VMOVUPS    (R9), Y13
 	VMASKMOVPS (DX), Y13, Y12
@@ -18213,6 +22223,19 @@ TEXT ·avx2Rows1x2(SB), NOSPLIT, $40-8
 	MOVQ       120(BP), R15
 	TESTQ      R15, R15
 	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+
+fetched:
+	MOVQ       120(BP), R15
 	MOVQ       168(BP), BP
 	VMOVUPS    (BP), Y4
 	VMOVUPS    (R15), Y2
@@ -18336,12 +22359,25 @@ clamped:
 	RET
 
 // func avx2Trans1x2(t *byte)
-// Requires: AVX, CMOV, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·avx2Trans1x2(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), R9
 	MOVQ       120(R9), DX
 	TESTQ      DX, DX
 	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+
+fetched:
+	MOVQ       120(R9), DX
 	MOVQ       168(R9), R9
 	VMOVUPS    (R9), Y4
 	VMOVUPS    (DX), Y2
@@ -18412,6 +22448,23 @@ TEXT ·avx2Rows2x2(SB), NOSPLIT, $40-8
 	MOVQ       120(BP), R15
 	TESTQ      R15, R15
 	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
+	MOVQ       120(BP), R15
 	MOVQ       168(BP), BP
 	VMOVUPS    (BP), Y6
 	VMOVUPS    (R15), Y4
@@ -18571,12 +22624,29 @@ clamped:
 	RET
 
 // func avx2Trans2x2(t *byte)
-// Requires: AVX, CMOV, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·avx2Trans2x2(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), R9
 	MOVQ       120(R9), DX
 	TESTQ      DX, DX
 	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
+	MOVQ       120(R9), DX
 	MOVQ       168(R9), R9
 	VMOVUPS    (R9), Y6
 	VMOVUPS    (DX), Y4
@@ -18658,6 +22728,27 @@ TEXT ·avx2Rows3x2(SB), NOSPLIT, $40-8
 	MOVQ       120(BP), R15
 	TESTQ      R15, R15
 	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
+	MOVQ       120(BP), R15
 	MOVQ       168(BP), BP
 	VMOVUPS    (BP), Y8
 	VMOVUPS    (R15), Y6
@@ -18853,12 +22944,33 @@ clamped:
 	RET
 
 // func avx2Trans3x2(t *byte)
-// Requires: AVX, CMOV, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·avx2Trans3x2(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), R9
 	MOVQ       120(R9), DX
 	TESTQ      DX, DX
 	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
+	MOVQ       120(R9), DX
 	MOVQ       168(R9), R9
 	VMOVUPS    (R9), Y8
 	VMOVUPS    (DX), Y6
@@ -18951,6 +23063,31 @@ TEXT ·avx2Rows4x2(SB), NOSPLIT, $40-8
 	MOVQ       120(BP), R15
 	TESTQ      R15, R15
 	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
+	MOVQ       120(BP), R15
 	MOVQ       168(BP), BP
 	VMOVUPS    (BP), Y10
 	VMOVUPS    (R15), Y8
@@ -19182,12 +23319,37 @@ clamped:
 	RET
 
 // func avx2Trans4x2(t *byte)
-// Requires: AVX, CMOV, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·avx2Trans4x2(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), R9
 	MOVQ       120(R9), DX
 	TESTQ      DX, DX
 	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
+	MOVQ       120(R9), DX
 	MOVQ       168(R9), R9
 	VMOVUPS    (R9), Y10
 	VMOVUPS    (DX), Y8
@@ -19291,6 +23453,35 @@ TEXT ·avx2Rows5x2(SB), NOSPLIT, $40-8
 	MOVQ       120(BP), R15
 	TESTQ      R15, R15
 	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
+	MOVQ       120(BP), R15
 	MOVQ       168(BP), BP
 	VMOVUPS    (BP), Y12
 	VMOVUPS    (R15), Y10
@@ -19558,12 +23749,41 @@ clamped:
 	RET
 
 // func avx2Trans5x2(t *byte)
-// Requires: AVX, CMOV, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·avx2Trans5x2(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), R9
 	MOVQ       120(R9), DX
 	TESTQ      DX, DX
 	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
+	MOVQ       120(R9), DX
 	MOVQ       168(R9), R9
 	VMOVUPS    (R9), Y12
 	VMOVUPS    (DX), Y10
@@ -19678,6 +23898,39 @@ TEXT ·avx2Rows6x2(SB), NOSPLIT, $40-8
 	MOVQ       120(BP), R15
 	TESTQ      R15, R15
 	JZ         fromC
+	MOVQ       96(BP), R15
+	MOVQ       224(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	MOVQ       144(BP), R15
+	TESTQ      R15, R15
+	JZ         fetched
+	MOVQ       232(BP), AX
+	SHLQ       $0x02, AX
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+	ADDQ       AX, R15
+	PREFETCHT0 (R15)
+
+fetched:
+	MOVQ       120(BP), R15
 	MOVQ       168(BP), BP
 	VMOVUPS    (BP), Y14
 	VMOVUPS    (R15), Y12
@@ -19939,12 +24192,45 @@ clamped:
 	RET
 
 // func avx2Trans6x2(t *byte)
-// Requires: AVX, CMOV, FMA3
+// Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·avx2Trans6x2(SB), NOSPLIT, $0-8
 	MOVQ       t+0(FP), R9
 	MOVQ       120(R9), DX
 	TESTQ      DX, DX
 	JZ         fromC
+	MOVQ       96(R9), DX
+	MOVQ       224(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	MOVQ       144(R9), DX
+	TESTQ      DX, DX
+	JZ         fetched
+	MOVQ       232(R9), SI
+	SHLQ       $0x02, SI
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+	ADDQ       SI, DX
+	PREFETCHT0 (DX)
+
+fetched:
+	MOVQ       120(R9), DX
 	MOVQ       168(R9), R9
 	VMOVUPS    (R9), Y14
 	VMOVUPS    (DX), Y12

@@ -98,11 +98,33 @@ func bytes(t reg.GPPhysical, f int, r reg.GPPhysical) {
 	SHLQ(U8(2), r)
 }
 
+// fetch begins to fetch the lines of rows at p, q bytes apart. It clobbers p.
+func (k *kernel) fetch(p, q reg.GPPhysical) {
+	for i := range k.R {
+		for line := 0; line < k.size*k.N; line += 64 {
+			PREFETCHT0(at(p, line))
+		}
+		if i < k.R-1 {
+			ADDQ(q, p)
+		}
+	}
+}
+
 // start fills the sums from the bias, or from C. It clobbers t, p, q.
 func (k *kernel) start(t, p, q reg.GPPhysical, mask reg.VecPhysical) {
 	MOVQ(at(t, fBias), p)
 	TESTQ(p, p)
 	JZ(LabelRef("fromC"))
+	MOVQ(at(t, fC), p)
+	bytes(t, fLdc, q)
+	k.fetch(p, q)
+	MOVQ(at(t, fAdd), p)
+	TESTQ(p, p)
+	JZ(LabelRef("fetched"))
+	bytes(t, fAddLd, q)
+	k.fetch(p, q)
+	Label("fetched")
+	MOVQ(at(t, fBias), p)
 	k.mask(t, mask)
 	for j := range k.N {
 		k.get(p, j, mask, k.b[j])
