@@ -22,70 +22,70 @@ DATA tailMasks<>+56(SB)/4, $0x00000000
 DATA tailMasks<>+60(SB)/4, $0x00000000
 GLOBL tailMasks<>(SB), RODATA|NOPTR, $64
 
-DATA constants<>+0(SB)/4, $0x3fb8aa3b
-DATA constants<>+4(SB)/4, $0x3fb8aa3b
-DATA constants<>+8(SB)/4, $0x3fb8aa3b
-DATA constants<>+12(SB)/4, $0x3fb8aa3b
-DATA constants<>+16(SB)/4, $0x3fb8aa3b
-DATA constants<>+20(SB)/4, $0x3fb8aa3b
-DATA constants<>+24(SB)/4, $0x3fb8aa3b
-DATA constants<>+28(SB)/4, $0x3fb8aa3b
-DATA constants<>+32(SB)/4, $0x3fb8aa3b
-DATA constants<>+36(SB)/4, $0x3fb8aa3b
-DATA constants<>+40(SB)/4, $0x3fb8aa3b
-DATA constants<>+44(SB)/4, $0x3fb8aa3b
-DATA constants<>+48(SB)/4, $0x3fb8aa3b
-DATA constants<>+52(SB)/4, $0x3fb8aa3b
-DATA constants<>+56(SB)/4, $0x3fb8aa3b
-DATA constants<>+60(SB)/4, $0x3fb8aa3b
-DATA constants<>+64(SB)/4, $0x3f318000
-DATA constants<>+68(SB)/4, $0x3f318000
-DATA constants<>+72(SB)/4, $0x3f318000
-DATA constants<>+76(SB)/4, $0x3f318000
-DATA constants<>+80(SB)/4, $0x3f318000
-DATA constants<>+84(SB)/4, $0x3f318000
-DATA constants<>+88(SB)/4, $0x3f318000
-DATA constants<>+92(SB)/4, $0x3f318000
-DATA constants<>+96(SB)/4, $0x3f318000
-DATA constants<>+100(SB)/4, $0x3f318000
-DATA constants<>+104(SB)/4, $0x3f318000
-DATA constants<>+108(SB)/4, $0x3f318000
-DATA constants<>+112(SB)/4, $0x3f318000
-DATA constants<>+116(SB)/4, $0x3f318000
-DATA constants<>+120(SB)/4, $0x3f318000
-DATA constants<>+124(SB)/4, $0x3f318000
-DATA constants<>+128(SB)/4, $0xb95e8083
-DATA constants<>+132(SB)/4, $0xb95e8083
-DATA constants<>+136(SB)/4, $0xb95e8083
-DATA constants<>+140(SB)/4, $0xb95e8083
-DATA constants<>+144(SB)/4, $0xb95e8083
-DATA constants<>+148(SB)/4, $0xb95e8083
-DATA constants<>+152(SB)/4, $0xb95e8083
-DATA constants<>+156(SB)/4, $0xb95e8083
-DATA constants<>+160(SB)/4, $0xb95e8083
-DATA constants<>+164(SB)/4, $0xb95e8083
-DATA constants<>+168(SB)/4, $0xb95e8083
-DATA constants<>+172(SB)/4, $0xb95e8083
-DATA constants<>+176(SB)/4, $0xb95e8083
-DATA constants<>+180(SB)/4, $0xb95e8083
-DATA constants<>+184(SB)/4, $0xb95e8083
-DATA constants<>+188(SB)/4, $0xb95e8083
-DATA constants<>+192(SB)/4, $0x42b20000
-DATA constants<>+196(SB)/4, $0x42b20000
-DATA constants<>+200(SB)/4, $0x42b20000
-DATA constants<>+204(SB)/4, $0x42b20000
-DATA constants<>+208(SB)/4, $0x42b20000
-DATA constants<>+212(SB)/4, $0x42b20000
-DATA constants<>+216(SB)/4, $0x42b20000
-DATA constants<>+220(SB)/4, $0x42b20000
-DATA constants<>+224(SB)/4, $0x42b20000
-DATA constants<>+228(SB)/4, $0x42b20000
-DATA constants<>+232(SB)/4, $0x42b20000
-DATA constants<>+236(SB)/4, $0x42b20000
-DATA constants<>+240(SB)/4, $0x42b20000
-DATA constants<>+244(SB)/4, $0x42b20000
-DATA constants<>+248(SB)/4, $0x42b20000
-DATA constants<>+252(SB)/4, $0x42b20000
+DATA constants<>+0(SB)/4, $0xc2b00000
+DATA constants<>+4(SB)/4, $0xc2b00000
+DATA constants<>+8(SB)/4, $0xc2b00000
+DATA constants<>+12(SB)/4, $0xc2b00000
+DATA constants<>+16(SB)/4, $0xc2b00000
+DATA constants<>+20(SB)/4, $0xc2b00000
+DATA constants<>+24(SB)/4, $0xc2b00000
+DATA constants<>+28(SB)/4, $0xc2b00000
+DATA constants<>+32(SB)/4, $0xc2b00000
+DATA constants<>+36(SB)/4, $0xc2b00000
+DATA constants<>+40(SB)/4, $0xc2b00000
+DATA constants<>+44(SB)/4, $0xc2b00000
+DATA constants<>+48(SB)/4, $0xc2b00000
+DATA constants<>+52(SB)/4, $0xc2b00000
+DATA constants<>+56(SB)/4, $0xc2b00000
+DATA constants<>+60(SB)/4, $0xc2b00000
+DATA constants<>+64(SB)/4, $0x3f200000
+DATA constants<>+68(SB)/4, $0x3f200000
+DATA constants<>+72(SB)/4, $0x3f200000
+DATA constants<>+76(SB)/4, $0x3f200000
+DATA constants<>+80(SB)/4, $0x3f200000
+DATA constants<>+84(SB)/4, $0x3f200000
+DATA constants<>+88(SB)/4, $0x3f200000
+DATA constants<>+92(SB)/4, $0x3f200000
+DATA constants<>+96(SB)/4, $0x3f200000
+DATA constants<>+100(SB)/4, $0x3f200000
+DATA constants<>+104(SB)/4, $0x3f200000
+DATA constants<>+108(SB)/4, $0x3f200000
+DATA constants<>+112(SB)/4, $0x3f200000
+DATA constants<>+116(SB)/4, $0x3f200000
+DATA constants<>+120(SB)/4, $0x3f200000
+DATA constants<>+124(SB)/4, $0x3f200000
+DATA constants<>+128(SB)/4, $0x40000000
+DATA constants<>+132(SB)/4, $0x40000000
+DATA constants<>+136(SB)/4, $0x40000000
+DATA constants<>+140(SB)/4, $0x40000000
+DATA constants<>+144(SB)/4, $0x40000000
+DATA constants<>+148(SB)/4, $0x40000000
+DATA constants<>+152(SB)/4, $0x40000000
+DATA constants<>+156(SB)/4, $0x40000000
+DATA constants<>+160(SB)/4, $0x40000000
+DATA constants<>+164(SB)/4, $0x40000000
+DATA constants<>+168(SB)/4, $0x40000000
+DATA constants<>+172(SB)/4, $0x40000000
+DATA constants<>+176(SB)/4, $0x40000000
+DATA constants<>+180(SB)/4, $0x40000000
+DATA constants<>+184(SB)/4, $0x40000000
+DATA constants<>+188(SB)/4, $0x40000000
+DATA constants<>+192(SB)/4, $0x40c00000
+DATA constants<>+196(SB)/4, $0x40c00000
+DATA constants<>+200(SB)/4, $0x40c00000
+DATA constants<>+204(SB)/4, $0x40c00000
+DATA constants<>+208(SB)/4, $0x40c00000
+DATA constants<>+212(SB)/4, $0x40c00000
+DATA constants<>+216(SB)/4, $0x40c00000
+DATA constants<>+220(SB)/4, $0x40c00000
+DATA constants<>+224(SB)/4, $0x40c00000
+DATA constants<>+228(SB)/4, $0x40c00000
+DATA constants<>+232(SB)/4, $0x40c00000
+DATA constants<>+236(SB)/4, $0x40c00000
+DATA constants<>+240(SB)/4, $0x40c00000
+DATA constants<>+244(SB)/4, $0x40c00000
+DATA constants<>+248(SB)/4, $0x40c00000
+DATA constants<>+252(SB)/4, $0x40c00000
 DATA constants<>+256(SB)/4, $0xc2d00000
 DATA constants<>+260(SB)/4, $0xc2d00000
 DATA constants<>+264(SB)/4, $0xc2d00000
@@ -102,343 +102,359 @@ DATA constants<>+304(SB)/4, $0xc2d00000
 DATA constants<>+308(SB)/4, $0xc2d00000
 DATA constants<>+312(SB)/4, $0xc2d00000
 DATA constants<>+316(SB)/4, $0xc2d00000
-DATA constants<>+320(SB)/4, $0xc2b00000
-DATA constants<>+324(SB)/4, $0xc2b00000
-DATA constants<>+328(SB)/4, $0xc2b00000
-DATA constants<>+332(SB)/4, $0xc2b00000
-DATA constants<>+336(SB)/4, $0xc2b00000
-DATA constants<>+340(SB)/4, $0xc2b00000
-DATA constants<>+344(SB)/4, $0xc2b00000
-DATA constants<>+348(SB)/4, $0xc2b00000
-DATA constants<>+352(SB)/4, $0xc2b00000
-DATA constants<>+356(SB)/4, $0xc2b00000
-DATA constants<>+360(SB)/4, $0xc2b00000
-DATA constants<>+364(SB)/4, $0xc2b00000
-DATA constants<>+368(SB)/4, $0xc2b00000
-DATA constants<>+372(SB)/4, $0xc2b00000
-DATA constants<>+376(SB)/4, $0xc2b00000
-DATA constants<>+380(SB)/4, $0xc2b00000
-DATA constants<>+384(SB)/4, $0xc2c80000
-DATA constants<>+388(SB)/4, $0xc2c80000
-DATA constants<>+392(SB)/4, $0xc2c80000
-DATA constants<>+396(SB)/4, $0xc2c80000
-DATA constants<>+400(SB)/4, $0xc2c80000
-DATA constants<>+404(SB)/4, $0xc2c80000
-DATA constants<>+408(SB)/4, $0xc2c80000
-DATA constants<>+412(SB)/4, $0xc2c80000
-DATA constants<>+416(SB)/4, $0xc2c80000
-DATA constants<>+420(SB)/4, $0xc2c80000
-DATA constants<>+424(SB)/4, $0xc2c80000
-DATA constants<>+428(SB)/4, $0xc2c80000
-DATA constants<>+432(SB)/4, $0xc2c80000
-DATA constants<>+436(SB)/4, $0xc2c80000
-DATA constants<>+440(SB)/4, $0xc2c80000
-DATA constants<>+444(SB)/4, $0xc2c80000
-DATA constants<>+448(SB)/4, $0x42c80000
-DATA constants<>+452(SB)/4, $0x42c80000
-DATA constants<>+456(SB)/4, $0x42c80000
-DATA constants<>+460(SB)/4, $0x42c80000
-DATA constants<>+464(SB)/4, $0x42c80000
-DATA constants<>+468(SB)/4, $0x42c80000
-DATA constants<>+472(SB)/4, $0x42c80000
-DATA constants<>+476(SB)/4, $0x42c80000
-DATA constants<>+480(SB)/4, $0x42c80000
-DATA constants<>+484(SB)/4, $0x42c80000
-DATA constants<>+488(SB)/4, $0x42c80000
-DATA constants<>+492(SB)/4, $0x42c80000
-DATA constants<>+496(SB)/4, $0x42c80000
-DATA constants<>+500(SB)/4, $0x42c80000
-DATA constants<>+504(SB)/4, $0x42c80000
-DATA constants<>+508(SB)/4, $0x42c80000
-DATA constants<>+512(SB)/4, $0x3f200000
-DATA constants<>+516(SB)/4, $0x3f200000
-DATA constants<>+520(SB)/4, $0x3f200000
-DATA constants<>+524(SB)/4, $0x3f200000
-DATA constants<>+528(SB)/4, $0x3f200000
-DATA constants<>+532(SB)/4, $0x3f200000
-DATA constants<>+536(SB)/4, $0x3f200000
-DATA constants<>+540(SB)/4, $0x3f200000
-DATA constants<>+544(SB)/4, $0x3f200000
-DATA constants<>+548(SB)/4, $0x3f200000
-DATA constants<>+552(SB)/4, $0x3f200000
-DATA constants<>+556(SB)/4, $0x3f200000
-DATA constants<>+560(SB)/4, $0x3f200000
-DATA constants<>+564(SB)/4, $0x3f200000
-DATA constants<>+568(SB)/4, $0x3f200000
-DATA constants<>+572(SB)/4, $0x3f200000
-DATA constants<>+576(SB)/4, $0x3f800000
-DATA constants<>+580(SB)/4, $0x3f800000
-DATA constants<>+584(SB)/4, $0x3f800000
-DATA constants<>+588(SB)/4, $0x3f800000
-DATA constants<>+592(SB)/4, $0x3f800000
-DATA constants<>+596(SB)/4, $0x3f800000
-DATA constants<>+600(SB)/4, $0x3f800000
-DATA constants<>+604(SB)/4, $0x3f800000
-DATA constants<>+608(SB)/4, $0x3f800000
-DATA constants<>+612(SB)/4, $0x3f800000
-DATA constants<>+616(SB)/4, $0x3f800000
-DATA constants<>+620(SB)/4, $0x3f800000
-DATA constants<>+624(SB)/4, $0x3f800000
-DATA constants<>+628(SB)/4, $0x3f800000
-DATA constants<>+632(SB)/4, $0x3f800000
-DATA constants<>+636(SB)/4, $0x3f800000
-DATA constants<>+640(SB)/4, $0x40000000
-DATA constants<>+644(SB)/4, $0x40000000
-DATA constants<>+648(SB)/4, $0x40000000
-DATA constants<>+652(SB)/4, $0x40000000
-DATA constants<>+656(SB)/4, $0x40000000
-DATA constants<>+660(SB)/4, $0x40000000
-DATA constants<>+664(SB)/4, $0x40000000
-DATA constants<>+668(SB)/4, $0x40000000
-DATA constants<>+672(SB)/4, $0x40000000
-DATA constants<>+676(SB)/4, $0x40000000
-DATA constants<>+680(SB)/4, $0x40000000
-DATA constants<>+684(SB)/4, $0x40000000
-DATA constants<>+688(SB)/4, $0x40000000
-DATA constants<>+692(SB)/4, $0x40000000
-DATA constants<>+696(SB)/4, $0x40000000
-DATA constants<>+700(SB)/4, $0x40000000
-DATA constants<>+704(SB)/4, $0x40c00000
-DATA constants<>+708(SB)/4, $0x40c00000
-DATA constants<>+712(SB)/4, $0x40c00000
-DATA constants<>+716(SB)/4, $0x40c00000
-DATA constants<>+720(SB)/4, $0x40c00000
-DATA constants<>+724(SB)/4, $0x40c00000
-DATA constants<>+728(SB)/4, $0x40c00000
-DATA constants<>+732(SB)/4, $0x40c00000
-DATA constants<>+736(SB)/4, $0x40c00000
-DATA constants<>+740(SB)/4, $0x40c00000
-DATA constants<>+744(SB)/4, $0x40c00000
-DATA constants<>+748(SB)/4, $0x40c00000
-DATA constants<>+752(SB)/4, $0x40c00000
-DATA constants<>+756(SB)/4, $0x40c00000
-DATA constants<>+760(SB)/4, $0x40c00000
-DATA constants<>+764(SB)/4, $0x40c00000
-DATA constants<>+768(SB)/4, $0x39506967
-DATA constants<>+772(SB)/4, $0x39506967
-DATA constants<>+776(SB)/4, $0x39506967
-DATA constants<>+780(SB)/4, $0x39506967
-DATA constants<>+784(SB)/4, $0x39506967
-DATA constants<>+788(SB)/4, $0x39506967
-DATA constants<>+792(SB)/4, $0x39506967
-DATA constants<>+796(SB)/4, $0x39506967
-DATA constants<>+800(SB)/4, $0x39506967
-DATA constants<>+804(SB)/4, $0x39506967
-DATA constants<>+808(SB)/4, $0x39506967
-DATA constants<>+812(SB)/4, $0x39506967
-DATA constants<>+816(SB)/4, $0x39506967
-DATA constants<>+820(SB)/4, $0x39506967
-DATA constants<>+824(SB)/4, $0x39506967
-DATA constants<>+828(SB)/4, $0x39506967
-DATA constants<>+832(SB)/4, $0x3ab743ce
-DATA constants<>+836(SB)/4, $0x3ab743ce
-DATA constants<>+840(SB)/4, $0x3ab743ce
-DATA constants<>+844(SB)/4, $0x3ab743ce
-DATA constants<>+848(SB)/4, $0x3ab743ce
-DATA constants<>+852(SB)/4, $0x3ab743ce
-DATA constants<>+856(SB)/4, $0x3ab743ce
-DATA constants<>+860(SB)/4, $0x3ab743ce
-DATA constants<>+864(SB)/4, $0x3ab743ce
-DATA constants<>+868(SB)/4, $0x3ab743ce
-DATA constants<>+872(SB)/4, $0x3ab743ce
-DATA constants<>+876(SB)/4, $0x3ab743ce
-DATA constants<>+880(SB)/4, $0x3ab743ce
-DATA constants<>+884(SB)/4, $0x3ab743ce
-DATA constants<>+888(SB)/4, $0x3ab743ce
-DATA constants<>+892(SB)/4, $0x3ab743ce
-DATA constants<>+896(SB)/4, $0x3c088908
-DATA constants<>+900(SB)/4, $0x3c088908
-DATA constants<>+904(SB)/4, $0x3c088908
-DATA constants<>+908(SB)/4, $0x3c088908
-DATA constants<>+912(SB)/4, $0x3c088908
-DATA constants<>+916(SB)/4, $0x3c088908
-DATA constants<>+920(SB)/4, $0x3c088908
-DATA constants<>+924(SB)/4, $0x3c088908
-DATA constants<>+928(SB)/4, $0x3c088908
-DATA constants<>+932(SB)/4, $0x3c088908
-DATA constants<>+936(SB)/4, $0x3c088908
-DATA constants<>+940(SB)/4, $0x3c088908
-DATA constants<>+944(SB)/4, $0x3c088908
-DATA constants<>+948(SB)/4, $0x3c088908
-DATA constants<>+952(SB)/4, $0x3c088908
-DATA constants<>+956(SB)/4, $0x3c088908
-DATA constants<>+960(SB)/4, $0x3d2aa9c1
-DATA constants<>+964(SB)/4, $0x3d2aa9c1
-DATA constants<>+968(SB)/4, $0x3d2aa9c1
-DATA constants<>+972(SB)/4, $0x3d2aa9c1
-DATA constants<>+976(SB)/4, $0x3d2aa9c1
-DATA constants<>+980(SB)/4, $0x3d2aa9c1
-DATA constants<>+984(SB)/4, $0x3d2aa9c1
-DATA constants<>+988(SB)/4, $0x3d2aa9c1
-DATA constants<>+992(SB)/4, $0x3d2aa9c1
-DATA constants<>+996(SB)/4, $0x3d2aa9c1
-DATA constants<>+1000(SB)/4, $0x3d2aa9c1
-DATA constants<>+1004(SB)/4, $0x3d2aa9c1
-DATA constants<>+1008(SB)/4, $0x3d2aa9c1
-DATA constants<>+1012(SB)/4, $0x3d2aa9c1
-DATA constants<>+1016(SB)/4, $0x3d2aa9c1
-DATA constants<>+1020(SB)/4, $0x3d2aa9c1
-DATA constants<>+1024(SB)/4, $0x3e2aaaaa
-DATA constants<>+1028(SB)/4, $0x3e2aaaaa
-DATA constants<>+1032(SB)/4, $0x3e2aaaaa
-DATA constants<>+1036(SB)/4, $0x3e2aaaaa
-DATA constants<>+1040(SB)/4, $0x3e2aaaaa
-DATA constants<>+1044(SB)/4, $0x3e2aaaaa
-DATA constants<>+1048(SB)/4, $0x3e2aaaaa
-DATA constants<>+1052(SB)/4, $0x3e2aaaaa
-DATA constants<>+1056(SB)/4, $0x3e2aaaaa
-DATA constants<>+1060(SB)/4, $0x3e2aaaaa
-DATA constants<>+1064(SB)/4, $0x3e2aaaaa
-DATA constants<>+1068(SB)/4, $0x3e2aaaaa
-DATA constants<>+1072(SB)/4, $0x3e2aaaaa
-DATA constants<>+1076(SB)/4, $0x3e2aaaaa
-DATA constants<>+1080(SB)/4, $0x3e2aaaaa
-DATA constants<>+1084(SB)/4, $0x3e2aaaaa
-DATA constants<>+1088(SB)/4, $0x3f000000
-DATA constants<>+1092(SB)/4, $0x3f000000
-DATA constants<>+1096(SB)/4, $0x3f000000
-DATA constants<>+1100(SB)/4, $0x3f000000
-DATA constants<>+1104(SB)/4, $0x3f000000
-DATA constants<>+1108(SB)/4, $0x3f000000
-DATA constants<>+1112(SB)/4, $0x3f000000
-DATA constants<>+1116(SB)/4, $0x3f000000
-DATA constants<>+1120(SB)/4, $0x3f000000
-DATA constants<>+1124(SB)/4, $0x3f000000
-DATA constants<>+1128(SB)/4, $0x3f000000
-DATA constants<>+1132(SB)/4, $0x3f000000
-DATA constants<>+1136(SB)/4, $0x3f000000
-DATA constants<>+1140(SB)/4, $0x3f000000
-DATA constants<>+1144(SB)/4, $0x3f000000
-DATA constants<>+1148(SB)/4, $0x3f000000
-DATA constants<>+1152(SB)/4, $0xbbbaf0ea
-DATA constants<>+1156(SB)/4, $0xbbbaf0ea
-DATA constants<>+1160(SB)/4, $0xbbbaf0ea
-DATA constants<>+1164(SB)/4, $0xbbbaf0ea
-DATA constants<>+1168(SB)/4, $0xbbbaf0ea
-DATA constants<>+1172(SB)/4, $0xbbbaf0ea
-DATA constants<>+1176(SB)/4, $0xbbbaf0ea
-DATA constants<>+1180(SB)/4, $0xbbbaf0ea
-DATA constants<>+1184(SB)/4, $0xbbbaf0ea
-DATA constants<>+1188(SB)/4, $0xbbbaf0ea
-DATA constants<>+1192(SB)/4, $0xbbbaf0ea
-DATA constants<>+1196(SB)/4, $0xbbbaf0ea
-DATA constants<>+1200(SB)/4, $0xbbbaf0ea
-DATA constants<>+1204(SB)/4, $0xbbbaf0ea
-DATA constants<>+1208(SB)/4, $0xbbbaf0ea
-DATA constants<>+1212(SB)/4, $0xbbbaf0ea
-DATA constants<>+1216(SB)/4, $0x3ca9134e
-DATA constants<>+1220(SB)/4, $0x3ca9134e
-DATA constants<>+1224(SB)/4, $0x3ca9134e
-DATA constants<>+1228(SB)/4, $0x3ca9134e
-DATA constants<>+1232(SB)/4, $0x3ca9134e
-DATA constants<>+1236(SB)/4, $0x3ca9134e
-DATA constants<>+1240(SB)/4, $0x3ca9134e
-DATA constants<>+1244(SB)/4, $0x3ca9134e
-DATA constants<>+1248(SB)/4, $0x3ca9134e
-DATA constants<>+1252(SB)/4, $0x3ca9134e
-DATA constants<>+1256(SB)/4, $0x3ca9134e
-DATA constants<>+1260(SB)/4, $0x3ca9134e
-DATA constants<>+1264(SB)/4, $0x3ca9134e
-DATA constants<>+1268(SB)/4, $0x3ca9134e
-DATA constants<>+1272(SB)/4, $0x3ca9134e
-DATA constants<>+1276(SB)/4, $0x3ca9134e
-DATA constants<>+1280(SB)/4, $0xbd5c1e2d
-DATA constants<>+1284(SB)/4, $0xbd5c1e2d
-DATA constants<>+1288(SB)/4, $0xbd5c1e2d
-DATA constants<>+1292(SB)/4, $0xbd5c1e2d
-DATA constants<>+1296(SB)/4, $0xbd5c1e2d
-DATA constants<>+1300(SB)/4, $0xbd5c1e2d
-DATA constants<>+1304(SB)/4, $0xbd5c1e2d
-DATA constants<>+1308(SB)/4, $0xbd5c1e2d
-DATA constants<>+1312(SB)/4, $0xbd5c1e2d
-DATA constants<>+1316(SB)/4, $0xbd5c1e2d
-DATA constants<>+1320(SB)/4, $0xbd5c1e2d
-DATA constants<>+1324(SB)/4, $0xbd5c1e2d
-DATA constants<>+1328(SB)/4, $0xbd5c1e2d
-DATA constants<>+1332(SB)/4, $0xbd5c1e2d
-DATA constants<>+1336(SB)/4, $0xbd5c1e2d
-DATA constants<>+1340(SB)/4, $0xbd5c1e2d
-DATA constants<>+1344(SB)/4, $0x3e088393
-DATA constants<>+1348(SB)/4, $0x3e088393
-DATA constants<>+1352(SB)/4, $0x3e088393
-DATA constants<>+1356(SB)/4, $0x3e088393
-DATA constants<>+1360(SB)/4, $0x3e088393
-DATA constants<>+1364(SB)/4, $0x3e088393
-DATA constants<>+1368(SB)/4, $0x3e088393
-DATA constants<>+1372(SB)/4, $0x3e088393
-DATA constants<>+1376(SB)/4, $0x3e088393
-DATA constants<>+1380(SB)/4, $0x3e088393
-DATA constants<>+1384(SB)/4, $0x3e088393
-DATA constants<>+1388(SB)/4, $0x3e088393
-DATA constants<>+1392(SB)/4, $0x3e088393
-DATA constants<>+1396(SB)/4, $0x3e088393
-DATA constants<>+1400(SB)/4, $0x3e088393
-DATA constants<>+1404(SB)/4, $0x3e088393
-DATA constants<>+1408(SB)/4, $0xbeaaaa99
-DATA constants<>+1412(SB)/4, $0xbeaaaa99
-DATA constants<>+1416(SB)/4, $0xbeaaaa99
-DATA constants<>+1420(SB)/4, $0xbeaaaa99
-DATA constants<>+1424(SB)/4, $0xbeaaaa99
-DATA constants<>+1428(SB)/4, $0xbeaaaa99
-DATA constants<>+1432(SB)/4, $0xbeaaaa99
-DATA constants<>+1436(SB)/4, $0xbeaaaa99
-DATA constants<>+1440(SB)/4, $0xbeaaaa99
-DATA constants<>+1444(SB)/4, $0xbeaaaa99
-DATA constants<>+1448(SB)/4, $0xbeaaaa99
-DATA constants<>+1452(SB)/4, $0xbeaaaa99
-DATA constants<>+1456(SB)/4, $0xbeaaaa99
-DATA constants<>+1460(SB)/4, $0xbeaaaa99
-DATA constants<>+1464(SB)/4, $0xbeaaaa99
-DATA constants<>+1468(SB)/4, $0xbeaaaa99
-DATA constants<>+1472(SB)/4, $0x0000007f
-DATA constants<>+1476(SB)/4, $0x0000007f
-DATA constants<>+1480(SB)/4, $0x0000007f
-DATA constants<>+1484(SB)/4, $0x0000007f
-DATA constants<>+1488(SB)/4, $0x0000007f
-DATA constants<>+1492(SB)/4, $0x0000007f
-DATA constants<>+1496(SB)/4, $0x0000007f
-DATA constants<>+1500(SB)/4, $0x0000007f
-DATA constants<>+1504(SB)/4, $0x0000007f
-DATA constants<>+1508(SB)/4, $0x0000007f
-DATA constants<>+1512(SB)/4, $0x0000007f
-DATA constants<>+1516(SB)/4, $0x0000007f
-DATA constants<>+1520(SB)/4, $0x0000007f
-DATA constants<>+1524(SB)/4, $0x0000007f
-DATA constants<>+1528(SB)/4, $0x0000007f
-DATA constants<>+1532(SB)/4, $0x0000007f
-DATA constants<>+1536(SB)/4, $0x80000000
-DATA constants<>+1540(SB)/4, $0x80000000
-DATA constants<>+1544(SB)/4, $0x80000000
-DATA constants<>+1548(SB)/4, $0x80000000
-DATA constants<>+1552(SB)/4, $0x80000000
-DATA constants<>+1556(SB)/4, $0x80000000
-DATA constants<>+1560(SB)/4, $0x80000000
-DATA constants<>+1564(SB)/4, $0x80000000
-DATA constants<>+1568(SB)/4, $0x80000000
-DATA constants<>+1572(SB)/4, $0x80000000
-DATA constants<>+1576(SB)/4, $0x80000000
-DATA constants<>+1580(SB)/4, $0x80000000
-DATA constants<>+1584(SB)/4, $0x80000000
-DATA constants<>+1588(SB)/4, $0x80000000
-DATA constants<>+1592(SB)/4, $0x80000000
-DATA constants<>+1596(SB)/4, $0x80000000
-DATA constants<>+1600(SB)/4, $0x7fffffff
-DATA constants<>+1604(SB)/4, $0x7fffffff
-DATA constants<>+1608(SB)/4, $0x7fffffff
-DATA constants<>+1612(SB)/4, $0x7fffffff
-DATA constants<>+1616(SB)/4, $0x7fffffff
-DATA constants<>+1620(SB)/4, $0x7fffffff
-DATA constants<>+1624(SB)/4, $0x7fffffff
-DATA constants<>+1628(SB)/4, $0x7fffffff
-DATA constants<>+1632(SB)/4, $0x7fffffff
-DATA constants<>+1636(SB)/4, $0x7fffffff
-DATA constants<>+1640(SB)/4, $0x7fffffff
-DATA constants<>+1644(SB)/4, $0x7fffffff
-DATA constants<>+1648(SB)/4, $0x7fffffff
-DATA constants<>+1652(SB)/4, $0x7fffffff
-DATA constants<>+1656(SB)/4, $0x7fffffff
-DATA constants<>+1660(SB)/4, $0x7fffffff
-GLOBL constants<>(SB), RODATA|NOPTR, $1664
+DATA constants<>+320(SB)/4, $0x42b20000
+DATA constants<>+324(SB)/4, $0x42b20000
+DATA constants<>+328(SB)/4, $0x42b20000
+DATA constants<>+332(SB)/4, $0x42b20000
+DATA constants<>+336(SB)/4, $0x42b20000
+DATA constants<>+340(SB)/4, $0x42b20000
+DATA constants<>+344(SB)/4, $0x42b20000
+DATA constants<>+348(SB)/4, $0x42b20000
+DATA constants<>+352(SB)/4, $0x42b20000
+DATA constants<>+356(SB)/4, $0x42b20000
+DATA constants<>+360(SB)/4, $0x42b20000
+DATA constants<>+364(SB)/4, $0x42b20000
+DATA constants<>+368(SB)/4, $0x42b20000
+DATA constants<>+372(SB)/4, $0x42b20000
+DATA constants<>+376(SB)/4, $0x42b20000
+DATA constants<>+380(SB)/4, $0x42b20000
+DATA constants<>+384(SB)/4, $0x3f800000
+DATA constants<>+388(SB)/4, $0x3f800000
+DATA constants<>+392(SB)/4, $0x3f800000
+DATA constants<>+396(SB)/4, $0x3f800000
+DATA constants<>+400(SB)/4, $0x3f800000
+DATA constants<>+404(SB)/4, $0x3f800000
+DATA constants<>+408(SB)/4, $0x3f800000
+DATA constants<>+412(SB)/4, $0x3f800000
+DATA constants<>+416(SB)/4, $0x3f800000
+DATA constants<>+420(SB)/4, $0x3f800000
+DATA constants<>+424(SB)/4, $0x3f800000
+DATA constants<>+428(SB)/4, $0x3f800000
+DATA constants<>+432(SB)/4, $0x3f800000
+DATA constants<>+436(SB)/4, $0x3f800000
+DATA constants<>+440(SB)/4, $0x3f800000
+DATA constants<>+444(SB)/4, $0x3f800000
+DATA constants<>+448(SB)/4, $0x3fb8aa3b
+DATA constants<>+452(SB)/4, $0x3fb8aa3b
+DATA constants<>+456(SB)/4, $0x3fb8aa3b
+DATA constants<>+460(SB)/4, $0x3fb8aa3b
+DATA constants<>+464(SB)/4, $0x3fb8aa3b
+DATA constants<>+468(SB)/4, $0x3fb8aa3b
+DATA constants<>+472(SB)/4, $0x3fb8aa3b
+DATA constants<>+476(SB)/4, $0x3fb8aa3b
+DATA constants<>+480(SB)/4, $0x3fb8aa3b
+DATA constants<>+484(SB)/4, $0x3fb8aa3b
+DATA constants<>+488(SB)/4, $0x3fb8aa3b
+DATA constants<>+492(SB)/4, $0x3fb8aa3b
+DATA constants<>+496(SB)/4, $0x3fb8aa3b
+DATA constants<>+500(SB)/4, $0x3fb8aa3b
+DATA constants<>+504(SB)/4, $0x3fb8aa3b
+DATA constants<>+508(SB)/4, $0x3fb8aa3b
+DATA constants<>+512(SB)/4, $0x32a57060
+DATA constants<>+516(SB)/4, $0x32a57060
+DATA constants<>+520(SB)/4, $0x32a57060
+DATA constants<>+524(SB)/4, $0x32a57060
+DATA constants<>+528(SB)/4, $0x32a57060
+DATA constants<>+532(SB)/4, $0x32a57060
+DATA constants<>+536(SB)/4, $0x32a57060
+DATA constants<>+540(SB)/4, $0x32a57060
+DATA constants<>+544(SB)/4, $0x32a57060
+DATA constants<>+548(SB)/4, $0x32a57060
+DATA constants<>+552(SB)/4, $0x32a57060
+DATA constants<>+556(SB)/4, $0x32a57060
+DATA constants<>+560(SB)/4, $0x32a57060
+DATA constants<>+564(SB)/4, $0x32a57060
+DATA constants<>+568(SB)/4, $0x32a57060
+DATA constants<>+572(SB)/4, $0x32a57060
+DATA constants<>+576(SB)/4, $0x3aae0473
+DATA constants<>+580(SB)/4, $0x3aae0473
+DATA constants<>+584(SB)/4, $0x3aae0473
+DATA constants<>+588(SB)/4, $0x3aae0473
+DATA constants<>+592(SB)/4, $0x3aae0473
+DATA constants<>+596(SB)/4, $0x3aae0473
+DATA constants<>+600(SB)/4, $0x3aae0473
+DATA constants<>+604(SB)/4, $0x3aae0473
+DATA constants<>+608(SB)/4, $0x3aae0473
+DATA constants<>+612(SB)/4, $0x3aae0473
+DATA constants<>+616(SB)/4, $0x3aae0473
+DATA constants<>+620(SB)/4, $0x3aae0473
+DATA constants<>+624(SB)/4, $0x3aae0473
+DATA constants<>+628(SB)/4, $0x3aae0473
+DATA constants<>+632(SB)/4, $0x3aae0473
+DATA constants<>+636(SB)/4, $0x3aae0473
+DATA constants<>+640(SB)/4, $0x3c1e862a
+DATA constants<>+644(SB)/4, $0x3c1e862a
+DATA constants<>+648(SB)/4, $0x3c1e862a
+DATA constants<>+652(SB)/4, $0x3c1e862a
+DATA constants<>+656(SB)/4, $0x3c1e862a
+DATA constants<>+660(SB)/4, $0x3c1e862a
+DATA constants<>+664(SB)/4, $0x3c1e862a
+DATA constants<>+668(SB)/4, $0x3c1e862a
+DATA constants<>+672(SB)/4, $0x3c1e862a
+DATA constants<>+676(SB)/4, $0x3c1e862a
+DATA constants<>+680(SB)/4, $0x3c1e862a
+DATA constants<>+684(SB)/4, $0x3c1e862a
+DATA constants<>+688(SB)/4, $0x3c1e862a
+DATA constants<>+692(SB)/4, $0x3c1e862a
+DATA constants<>+696(SB)/4, $0x3c1e862a
+DATA constants<>+700(SB)/4, $0x3c1e862a
+DATA constants<>+704(SB)/4, $0x3d635b72
+DATA constants<>+708(SB)/4, $0x3d635b72
+DATA constants<>+712(SB)/4, $0x3d635b72
+DATA constants<>+716(SB)/4, $0x3d635b72
+DATA constants<>+720(SB)/4, $0x3d635b72
+DATA constants<>+724(SB)/4, $0x3d635b72
+DATA constants<>+728(SB)/4, $0x3d635b72
+DATA constants<>+732(SB)/4, $0x3d635b72
+DATA constants<>+736(SB)/4, $0x3d635b72
+DATA constants<>+740(SB)/4, $0x3d635b72
+DATA constants<>+744(SB)/4, $0x3d635b72
+DATA constants<>+748(SB)/4, $0x3d635b72
+DATA constants<>+752(SB)/4, $0x3d635b72
+DATA constants<>+756(SB)/4, $0x3d635b72
+DATA constants<>+760(SB)/4, $0x3d635b72
+DATA constants<>+764(SB)/4, $0x3d635b72
+DATA constants<>+768(SB)/4, $0x3e75fc8c
+DATA constants<>+772(SB)/4, $0x3e75fc8c
+DATA constants<>+776(SB)/4, $0x3e75fc8c
+DATA constants<>+780(SB)/4, $0x3e75fc8c
+DATA constants<>+784(SB)/4, $0x3e75fc8c
+DATA constants<>+788(SB)/4, $0x3e75fc8c
+DATA constants<>+792(SB)/4, $0x3e75fc8c
+DATA constants<>+796(SB)/4, $0x3e75fc8c
+DATA constants<>+800(SB)/4, $0x3e75fc8c
+DATA constants<>+804(SB)/4, $0x3e75fc8c
+DATA constants<>+808(SB)/4, $0x3e75fc8c
+DATA constants<>+812(SB)/4, $0x3e75fc8c
+DATA constants<>+816(SB)/4, $0x3e75fc8c
+DATA constants<>+820(SB)/4, $0x3e75fc8c
+DATA constants<>+824(SB)/4, $0x3e75fc8c
+DATA constants<>+828(SB)/4, $0x3e75fc8c
+DATA constants<>+832(SB)/4, $0x3f317214
+DATA constants<>+836(SB)/4, $0x3f317214
+DATA constants<>+840(SB)/4, $0x3f317214
+DATA constants<>+844(SB)/4, $0x3f317214
+DATA constants<>+848(SB)/4, $0x3f317214
+DATA constants<>+852(SB)/4, $0x3f317214
+DATA constants<>+856(SB)/4, $0x3f317214
+DATA constants<>+860(SB)/4, $0x3f317214
+DATA constants<>+864(SB)/4, $0x3f317214
+DATA constants<>+868(SB)/4, $0x3f317214
+DATA constants<>+872(SB)/4, $0x3f317214
+DATA constants<>+876(SB)/4, $0x3f317214
+DATA constants<>+880(SB)/4, $0x3f317214
+DATA constants<>+884(SB)/4, $0x3f317214
+DATA constants<>+888(SB)/4, $0x3f317214
+DATA constants<>+892(SB)/4, $0x3f317214
+DATA constants<>+896(SB)/4, $0x3f800001
+DATA constants<>+900(SB)/4, $0x3f800001
+DATA constants<>+904(SB)/4, $0x3f800001
+DATA constants<>+908(SB)/4, $0x3f800001
+DATA constants<>+912(SB)/4, $0x3f800001
+DATA constants<>+916(SB)/4, $0x3f800001
+DATA constants<>+920(SB)/4, $0x3f800001
+DATA constants<>+924(SB)/4, $0x3f800001
+DATA constants<>+928(SB)/4, $0x3f800001
+DATA constants<>+932(SB)/4, $0x3f800001
+DATA constants<>+936(SB)/4, $0x3f800001
+DATA constants<>+940(SB)/4, $0x3f800001
+DATA constants<>+944(SB)/4, $0x3f800001
+DATA constants<>+948(SB)/4, $0x3f800001
+DATA constants<>+952(SB)/4, $0x3f800001
+DATA constants<>+956(SB)/4, $0x3f800001
+DATA constants<>+960(SB)/4, $0xc2b20000
+DATA constants<>+964(SB)/4, $0xc2b20000
+DATA constants<>+968(SB)/4, $0xc2b20000
+DATA constants<>+972(SB)/4, $0xc2b20000
+DATA constants<>+976(SB)/4, $0xc2b20000
+DATA constants<>+980(SB)/4, $0xc2b20000
+DATA constants<>+984(SB)/4, $0xc2b20000
+DATA constants<>+988(SB)/4, $0xc2b20000
+DATA constants<>+992(SB)/4, $0xc2b20000
+DATA constants<>+996(SB)/4, $0xc2b20000
+DATA constants<>+1000(SB)/4, $0xc2b20000
+DATA constants<>+1004(SB)/4, $0xc2b20000
+DATA constants<>+1008(SB)/4, $0xc2b20000
+DATA constants<>+1012(SB)/4, $0xc2b20000
+DATA constants<>+1016(SB)/4, $0xc2b20000
+DATA constants<>+1020(SB)/4, $0xc2b20000
+DATA constants<>+1024(SB)/4, $0x42ae0000
+DATA constants<>+1028(SB)/4, $0x42ae0000
+DATA constants<>+1032(SB)/4, $0x42ae0000
+DATA constants<>+1036(SB)/4, $0x42ae0000
+DATA constants<>+1040(SB)/4, $0x42ae0000
+DATA constants<>+1044(SB)/4, $0x42ae0000
+DATA constants<>+1048(SB)/4, $0x42ae0000
+DATA constants<>+1052(SB)/4, $0x42ae0000
+DATA constants<>+1056(SB)/4, $0x42ae0000
+DATA constants<>+1060(SB)/4, $0x42ae0000
+DATA constants<>+1064(SB)/4, $0x42ae0000
+DATA constants<>+1068(SB)/4, $0x42ae0000
+DATA constants<>+1072(SB)/4, $0x42ae0000
+DATA constants<>+1076(SB)/4, $0x42ae0000
+DATA constants<>+1080(SB)/4, $0x42ae0000
+DATA constants<>+1084(SB)/4, $0x42ae0000
+DATA constants<>+1088(SB)/4, $0xbfb8aa3b
+DATA constants<>+1092(SB)/4, $0xbfb8aa3b
+DATA constants<>+1096(SB)/4, $0xbfb8aa3b
+DATA constants<>+1100(SB)/4, $0xbfb8aa3b
+DATA constants<>+1104(SB)/4, $0xbfb8aa3b
+DATA constants<>+1108(SB)/4, $0xbfb8aa3b
+DATA constants<>+1112(SB)/4, $0xbfb8aa3b
+DATA constants<>+1116(SB)/4, $0xbfb8aa3b
+DATA constants<>+1120(SB)/4, $0xbfb8aa3b
+DATA constants<>+1124(SB)/4, $0xbfb8aa3b
+DATA constants<>+1128(SB)/4, $0xbfb8aa3b
+DATA constants<>+1132(SB)/4, $0xbfb8aa3b
+DATA constants<>+1136(SB)/4, $0xbfb8aa3b
+DATA constants<>+1140(SB)/4, $0xbfb8aa3b
+DATA constants<>+1144(SB)/4, $0xbfb8aa3b
+DATA constants<>+1148(SB)/4, $0xbfb8aa3b
+DATA constants<>+1152(SB)/4, $0xb2a57060
+DATA constants<>+1156(SB)/4, $0xb2a57060
+DATA constants<>+1160(SB)/4, $0xb2a57060
+DATA constants<>+1164(SB)/4, $0xb2a57060
+DATA constants<>+1168(SB)/4, $0xb2a57060
+DATA constants<>+1172(SB)/4, $0xb2a57060
+DATA constants<>+1176(SB)/4, $0xb2a57060
+DATA constants<>+1180(SB)/4, $0xb2a57060
+DATA constants<>+1184(SB)/4, $0xb2a57060
+DATA constants<>+1188(SB)/4, $0xb2a57060
+DATA constants<>+1192(SB)/4, $0xb2a57060
+DATA constants<>+1196(SB)/4, $0xb2a57060
+DATA constants<>+1200(SB)/4, $0xb2a57060
+DATA constants<>+1204(SB)/4, $0xb2a57060
+DATA constants<>+1208(SB)/4, $0xb2a57060
+DATA constants<>+1212(SB)/4, $0xb2a57060
+DATA constants<>+1216(SB)/4, $0xbbbaf0ea
+DATA constants<>+1220(SB)/4, $0xbbbaf0ea
+DATA constants<>+1224(SB)/4, $0xbbbaf0ea
+DATA constants<>+1228(SB)/4, $0xbbbaf0ea
+DATA constants<>+1232(SB)/4, $0xbbbaf0ea
+DATA constants<>+1236(SB)/4, $0xbbbaf0ea
+DATA constants<>+1240(SB)/4, $0xbbbaf0ea
+DATA constants<>+1244(SB)/4, $0xbbbaf0ea
+DATA constants<>+1248(SB)/4, $0xbbbaf0ea
+DATA constants<>+1252(SB)/4, $0xbbbaf0ea
+DATA constants<>+1256(SB)/4, $0xbbbaf0ea
+DATA constants<>+1260(SB)/4, $0xbbbaf0ea
+DATA constants<>+1264(SB)/4, $0xbbbaf0ea
+DATA constants<>+1268(SB)/4, $0xbbbaf0ea
+DATA constants<>+1272(SB)/4, $0xbbbaf0ea
+DATA constants<>+1276(SB)/4, $0xbbbaf0ea
+DATA constants<>+1280(SB)/4, $0x3ca9134e
+DATA constants<>+1284(SB)/4, $0x3ca9134e
+DATA constants<>+1288(SB)/4, $0x3ca9134e
+DATA constants<>+1292(SB)/4, $0x3ca9134e
+DATA constants<>+1296(SB)/4, $0x3ca9134e
+DATA constants<>+1300(SB)/4, $0x3ca9134e
+DATA constants<>+1304(SB)/4, $0x3ca9134e
+DATA constants<>+1308(SB)/4, $0x3ca9134e
+DATA constants<>+1312(SB)/4, $0x3ca9134e
+DATA constants<>+1316(SB)/4, $0x3ca9134e
+DATA constants<>+1320(SB)/4, $0x3ca9134e
+DATA constants<>+1324(SB)/4, $0x3ca9134e
+DATA constants<>+1328(SB)/4, $0x3ca9134e
+DATA constants<>+1332(SB)/4, $0x3ca9134e
+DATA constants<>+1336(SB)/4, $0x3ca9134e
+DATA constants<>+1340(SB)/4, $0x3ca9134e
+DATA constants<>+1344(SB)/4, $0xbd5c1e2d
+DATA constants<>+1348(SB)/4, $0xbd5c1e2d
+DATA constants<>+1352(SB)/4, $0xbd5c1e2d
+DATA constants<>+1356(SB)/4, $0xbd5c1e2d
+DATA constants<>+1360(SB)/4, $0xbd5c1e2d
+DATA constants<>+1364(SB)/4, $0xbd5c1e2d
+DATA constants<>+1368(SB)/4, $0xbd5c1e2d
+DATA constants<>+1372(SB)/4, $0xbd5c1e2d
+DATA constants<>+1376(SB)/4, $0xbd5c1e2d
+DATA constants<>+1380(SB)/4, $0xbd5c1e2d
+DATA constants<>+1384(SB)/4, $0xbd5c1e2d
+DATA constants<>+1388(SB)/4, $0xbd5c1e2d
+DATA constants<>+1392(SB)/4, $0xbd5c1e2d
+DATA constants<>+1396(SB)/4, $0xbd5c1e2d
+DATA constants<>+1400(SB)/4, $0xbd5c1e2d
+DATA constants<>+1404(SB)/4, $0xbd5c1e2d
+DATA constants<>+1408(SB)/4, $0x3e088393
+DATA constants<>+1412(SB)/4, $0x3e088393
+DATA constants<>+1416(SB)/4, $0x3e088393
+DATA constants<>+1420(SB)/4, $0x3e088393
+DATA constants<>+1424(SB)/4, $0x3e088393
+DATA constants<>+1428(SB)/4, $0x3e088393
+DATA constants<>+1432(SB)/4, $0x3e088393
+DATA constants<>+1436(SB)/4, $0x3e088393
+DATA constants<>+1440(SB)/4, $0x3e088393
+DATA constants<>+1444(SB)/4, $0x3e088393
+DATA constants<>+1448(SB)/4, $0x3e088393
+DATA constants<>+1452(SB)/4, $0x3e088393
+DATA constants<>+1456(SB)/4, $0x3e088393
+DATA constants<>+1460(SB)/4, $0x3e088393
+DATA constants<>+1464(SB)/4, $0x3e088393
+DATA constants<>+1468(SB)/4, $0x3e088393
+DATA constants<>+1472(SB)/4, $0xbeaaaa99
+DATA constants<>+1476(SB)/4, $0xbeaaaa99
+DATA constants<>+1480(SB)/4, $0xbeaaaa99
+DATA constants<>+1484(SB)/4, $0xbeaaaa99
+DATA constants<>+1488(SB)/4, $0xbeaaaa99
+DATA constants<>+1492(SB)/4, $0xbeaaaa99
+DATA constants<>+1496(SB)/4, $0xbeaaaa99
+DATA constants<>+1500(SB)/4, $0xbeaaaa99
+DATA constants<>+1504(SB)/4, $0xbeaaaa99
+DATA constants<>+1508(SB)/4, $0xbeaaaa99
+DATA constants<>+1512(SB)/4, $0xbeaaaa99
+DATA constants<>+1516(SB)/4, $0xbeaaaa99
+DATA constants<>+1520(SB)/4, $0xbeaaaa99
+DATA constants<>+1524(SB)/4, $0xbeaaaa99
+DATA constants<>+1528(SB)/4, $0xbeaaaa99
+DATA constants<>+1532(SB)/4, $0xbeaaaa99
+DATA constants<>+1536(SB)/4, $0x0000007f
+DATA constants<>+1540(SB)/4, $0x0000007f
+DATA constants<>+1544(SB)/4, $0x0000007f
+DATA constants<>+1548(SB)/4, $0x0000007f
+DATA constants<>+1552(SB)/4, $0x0000007f
+DATA constants<>+1556(SB)/4, $0x0000007f
+DATA constants<>+1560(SB)/4, $0x0000007f
+DATA constants<>+1564(SB)/4, $0x0000007f
+DATA constants<>+1568(SB)/4, $0x0000007f
+DATA constants<>+1572(SB)/4, $0x0000007f
+DATA constants<>+1576(SB)/4, $0x0000007f
+DATA constants<>+1580(SB)/4, $0x0000007f
+DATA constants<>+1584(SB)/4, $0x0000007f
+DATA constants<>+1588(SB)/4, $0x0000007f
+DATA constants<>+1592(SB)/4, $0x0000007f
+DATA constants<>+1596(SB)/4, $0x0000007f
+DATA constants<>+1600(SB)/4, $0x80000000
+DATA constants<>+1604(SB)/4, $0x80000000
+DATA constants<>+1608(SB)/4, $0x80000000
+DATA constants<>+1612(SB)/4, $0x80000000
+DATA constants<>+1616(SB)/4, $0x80000000
+DATA constants<>+1620(SB)/4, $0x80000000
+DATA constants<>+1624(SB)/4, $0x80000000
+DATA constants<>+1628(SB)/4, $0x80000000
+DATA constants<>+1632(SB)/4, $0x80000000
+DATA constants<>+1636(SB)/4, $0x80000000
+DATA constants<>+1640(SB)/4, $0x80000000
+DATA constants<>+1644(SB)/4, $0x80000000
+DATA constants<>+1648(SB)/4, $0x80000000
+DATA constants<>+1652(SB)/4, $0x80000000
+DATA constants<>+1656(SB)/4, $0x80000000
+DATA constants<>+1660(SB)/4, $0x80000000
+DATA constants<>+1664(SB)/4, $0x7fffffff
+DATA constants<>+1668(SB)/4, $0x7fffffff
+DATA constants<>+1672(SB)/4, $0x7fffffff
+DATA constants<>+1676(SB)/4, $0x7fffffff
+DATA constants<>+1680(SB)/4, $0x7fffffff
+DATA constants<>+1684(SB)/4, $0x7fffffff
+DATA constants<>+1688(SB)/4, $0x7fffffff
+DATA constants<>+1692(SB)/4, $0x7fffffff
+DATA constants<>+1696(SB)/4, $0x7fffffff
+DATA constants<>+1700(SB)/4, $0x7fffffff
+DATA constants<>+1704(SB)/4, $0x7fffffff
+DATA constants<>+1708(SB)/4, $0x7fffffff
+DATA constants<>+1712(SB)/4, $0x7fffffff
+DATA constants<>+1716(SB)/4, $0x7fffffff
+DATA constants<>+1720(SB)/4, $0x7fffffff
+DATA constants<>+1724(SB)/4, $0x7fffffff
+GLOBL constants<>(SB), RODATA|NOPTR, $1728
 
 // func reluAVX512(x *float32, y *float32, rows int, c int)
 // Requires: AVX, AVX512DQ, AVX512F
@@ -454,7 +470,7 @@ TEXT ·reluAVX512(SB), NOSPLIT, $0-32
 	DECL    AX
 	KMOVW   AX, K1
 	VXORPS  Z9, Z9, Z9
-	VMOVUPS constants<>+704(SB), Z10
+	VMOVUPS constants<>+192(SB), Z10
 	SHLQ    $0x02, BX
 
 row:
@@ -518,7 +534,7 @@ TEXT ·relu6AVX512(SB), NOSPLIT, $0-32
 	DECL    AX
 	KMOVW   AX, K1
 	VXORPS  Z9, Z9, Z9
-	VMOVUPS constants<>+704(SB), Z10
+	VMOVUPS constants<>+192(SB), Z10
 	SHLQ    $0x02, BX
 
 row:
@@ -587,7 +603,17 @@ TEXT ·expAVX512(SB), NOSPLIT, $16-32
 	SHLL    CL, AX
 	DECL    AX
 	KMOVW   AX, K1
-	VMOVUPS constants<>+576(SB), Z8
+	VMOVUPS constants<>+256(SB), Z16
+	VMOVUPS constants<>+320(SB), Z17
+	VMOVUPS constants<>+384(SB), Z18
+	VMOVUPS constants<>+448(SB), Z19
+	VMOVUPS constants<>+512(SB), Z20
+	VMOVUPS constants<>+576(SB), Z21
+	VMOVUPS constants<>+640(SB), Z22
+	VMOVUPS constants<>+704(SB), Z23
+	VMOVUPS constants<>+768(SB), Z24
+	VMOVUPS constants<>+832(SB), Z25
+	VMOVUPS constants<>+896(SB), Z26
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -599,136 +625,118 @@ row:
 	XORQ R12, R12
 
 wide:
-	LEAQ         256(R12), R13
-	CMPQ         R13, BX
-	JG           narrow
-	VMOVUPS      (SI)(R12*1), Z0
-	VMOVUPS      constants<>+192(SB), Z3
-	VMINPS       Z0, Z3, Z0
-	VMOVUPS      constants<>+256(SB), Z3
-	VMAXPS       Z0, Z3, Z0
-	VMULPS       constants<>+0(SB), Z0, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS constants<>+64(SB), Z1, Z0
-	VFNMADD231PS constants<>+128(SB), Z1, Z0
-	VMOVUPS      constants<>+768(SB), Z2
-	VFMADD213PS  constants<>+832(SB), Z0, Z2
-	VFMADD213PS  constants<>+896(SB), Z0, Z2
-	VFMADD213PS  constants<>+960(SB), Z0, Z2
-	VFMADD213PS  constants<>+1024(SB), Z0, Z2
-	VFMADD213PS  constants<>+1088(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VSCALEFPS    Z1, Z2, Z0
-	VMOVUPS      Z0, (DI)(R12*1)
-	VMOVUPS      64(SI)(R12*1), Z0
-	VMOVUPS      constants<>+192(SB), Z3
-	VMINPS       Z0, Z3, Z0
-	VMOVUPS      constants<>+256(SB), Z3
-	VMAXPS       Z0, Z3, Z0
-	VMULPS       constants<>+0(SB), Z0, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS constants<>+64(SB), Z1, Z0
-	VFNMADD231PS constants<>+128(SB), Z1, Z0
-	VMOVUPS      constants<>+768(SB), Z2
-	VFMADD213PS  constants<>+832(SB), Z0, Z2
-	VFMADD213PS  constants<>+896(SB), Z0, Z2
-	VFMADD213PS  constants<>+960(SB), Z0, Z2
-	VFMADD213PS  constants<>+1024(SB), Z0, Z2
-	VFMADD213PS  constants<>+1088(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VSCALEFPS    Z1, Z2, Z0
-	VMOVUPS      Z0, 64(DI)(R12*1)
-	VMOVUPS      128(SI)(R12*1), Z0
-	VMOVUPS      constants<>+192(SB), Z3
-	VMINPS       Z0, Z3, Z0
-	VMOVUPS      constants<>+256(SB), Z3
-	VMAXPS       Z0, Z3, Z0
-	VMULPS       constants<>+0(SB), Z0, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS constants<>+64(SB), Z1, Z0
-	VFNMADD231PS constants<>+128(SB), Z1, Z0
-	VMOVUPS      constants<>+768(SB), Z2
-	VFMADD213PS  constants<>+832(SB), Z0, Z2
-	VFMADD213PS  constants<>+896(SB), Z0, Z2
-	VFMADD213PS  constants<>+960(SB), Z0, Z2
-	VFMADD213PS  constants<>+1024(SB), Z0, Z2
-	VFMADD213PS  constants<>+1088(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VSCALEFPS    Z1, Z2, Z0
-	VMOVUPS      Z0, 128(DI)(R12*1)
-	VMOVUPS      192(SI)(R12*1), Z0
-	VMOVUPS      constants<>+192(SB), Z3
-	VMINPS       Z0, Z3, Z0
-	VMOVUPS      constants<>+256(SB), Z3
-	VMAXPS       Z0, Z3, Z0
-	VMULPS       constants<>+0(SB), Z0, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS constants<>+64(SB), Z1, Z0
-	VFNMADD231PS constants<>+128(SB), Z1, Z0
-	VMOVUPS      constants<>+768(SB), Z2
-	VFMADD213PS  constants<>+832(SB), Z0, Z2
-	VFMADD213PS  constants<>+896(SB), Z0, Z2
-	VFMADD213PS  constants<>+960(SB), Z0, Z2
-	VFMADD213PS  constants<>+1024(SB), Z0, Z2
-	VFMADD213PS  constants<>+1088(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VSCALEFPS    Z1, Z2, Z0
-	VMOVUPS      Z0, 192(DI)(R12*1)
-	MOVQ         R13, R12
-	JMP          wide
+	LEAQ        256(R12), R13
+	CMPQ        R13, BX
+	JG          narrow
+	VMOVUPS     (SI)(R12*1), Z0
+	VMINPS      Z0, Z17, Z0
+	VMAXPS      Z0, Z16, Z0
+	VMULPS      Z19, Z0, Z1
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z3
+	VFMSUB231PS Z19, Z0, Z3
+	VFMADD231PS Z20, Z0, Z3
+	VMOVUPS     Z21, Z2
+	VFMADD213PS Z22, Z3, Z2
+	VFMADD213PS Z23, Z3, Z2
+	VFMADD213PS Z24, Z3, Z2
+	VFMADD213PS Z25, Z3, Z2
+	VFMADD213PS Z26, Z3, Z2
+	VSCALEFPS   Z1, Z2, Z0
+	VMOVUPS     Z0, (DI)(R12*1)
+	VMOVUPS     64(SI)(R12*1), Z0
+	VMINPS      Z0, Z17, Z0
+	VMAXPS      Z0, Z16, Z0
+	VMULPS      Z19, Z0, Z1
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z3
+	VFMSUB231PS Z19, Z0, Z3
+	VFMADD231PS Z20, Z0, Z3
+	VMOVUPS     Z21, Z2
+	VFMADD213PS Z22, Z3, Z2
+	VFMADD213PS Z23, Z3, Z2
+	VFMADD213PS Z24, Z3, Z2
+	VFMADD213PS Z25, Z3, Z2
+	VFMADD213PS Z26, Z3, Z2
+	VSCALEFPS   Z1, Z2, Z0
+	VMOVUPS     Z0, 64(DI)(R12*1)
+	VMOVUPS     128(SI)(R12*1), Z0
+	VMINPS      Z0, Z17, Z0
+	VMAXPS      Z0, Z16, Z0
+	VMULPS      Z19, Z0, Z1
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z3
+	VFMSUB231PS Z19, Z0, Z3
+	VFMADD231PS Z20, Z0, Z3
+	VMOVUPS     Z21, Z2
+	VFMADD213PS Z22, Z3, Z2
+	VFMADD213PS Z23, Z3, Z2
+	VFMADD213PS Z24, Z3, Z2
+	VFMADD213PS Z25, Z3, Z2
+	VFMADD213PS Z26, Z3, Z2
+	VSCALEFPS   Z1, Z2, Z0
+	VMOVUPS     Z0, 128(DI)(R12*1)
+	VMOVUPS     192(SI)(R12*1), Z0
+	VMINPS      Z0, Z17, Z0
+	VMAXPS      Z0, Z16, Z0
+	VMULPS      Z19, Z0, Z1
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z3
+	VFMSUB231PS Z19, Z0, Z3
+	VFMADD231PS Z20, Z0, Z3
+	VMOVUPS     Z21, Z2
+	VFMADD213PS Z22, Z3, Z2
+	VFMADD213PS Z23, Z3, Z2
+	VFMADD213PS Z24, Z3, Z2
+	VFMADD213PS Z25, Z3, Z2
+	VFMADD213PS Z26, Z3, Z2
+	VSCALEFPS   Z1, Z2, Z0
+	VMOVUPS     Z0, 192(DI)(R12*1)
+	MOVQ        R13, R12
+	JMP         wide
 
 narrow:
-	LEAQ         64(R12), R13
-	CMPQ         R13, BX
-	JG           tail
-	VMOVUPS      (SI)(R12*1), Z0
-	VMOVUPS      constants<>+192(SB), Z3
-	VMINPS       Z0, Z3, Z0
-	VMOVUPS      constants<>+256(SB), Z3
-	VMAXPS       Z0, Z3, Z0
-	VMULPS       constants<>+0(SB), Z0, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS constants<>+64(SB), Z1, Z0
-	VFNMADD231PS constants<>+128(SB), Z1, Z0
-	VMOVUPS      constants<>+768(SB), Z2
-	VFMADD213PS  constants<>+832(SB), Z0, Z2
-	VFMADD213PS  constants<>+896(SB), Z0, Z2
-	VFMADD213PS  constants<>+960(SB), Z0, Z2
-	VFMADD213PS  constants<>+1024(SB), Z0, Z2
-	VFMADD213PS  constants<>+1088(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VSCALEFPS    Z1, Z2, Z0
-	VMOVUPS      Z0, (DI)(R12*1)
-	MOVQ         R13, R12
-	JMP          narrow
+	LEAQ        64(R12), R13
+	CMPQ        R13, BX
+	JG          tail
+	VMOVUPS     (SI)(R12*1), Z0
+	VMINPS      Z0, Z17, Z0
+	VMAXPS      Z0, Z16, Z0
+	VMULPS      Z19, Z0, Z1
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z3
+	VFMSUB231PS Z19, Z0, Z3
+	VFMADD231PS Z20, Z0, Z3
+	VMOVUPS     Z21, Z2
+	VFMADD213PS Z22, Z3, Z2
+	VFMADD213PS Z23, Z3, Z2
+	VFMADD213PS Z24, Z3, Z2
+	VFMADD213PS Z25, Z3, Z2
+	VFMADD213PS Z26, Z3, Z2
+	VSCALEFPS   Z1, Z2, Z0
+	VMOVUPS     Z0, (DI)(R12*1)
+	MOVQ        R13, R12
+	JMP         narrow
 
 tail:
-	CMPQ         R12, BX
-	JGE          next
-	VMOVUPS.Z    (SI)(R12*1), K1, Z0
-	VMOVUPS      constants<>+192(SB), Z3
-	VMINPS       Z0, Z3, Z0
-	VMOVUPS      constants<>+256(SB), Z3
-	VMAXPS       Z0, Z3, Z0
-	VMULPS       constants<>+0(SB), Z0, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS constants<>+64(SB), Z1, Z0
-	VFNMADD231PS constants<>+128(SB), Z1, Z0
-	VMOVUPS      constants<>+768(SB), Z2
-	VFMADD213PS  constants<>+832(SB), Z0, Z2
-	VFMADD213PS  constants<>+896(SB), Z0, Z2
-	VFMADD213PS  constants<>+960(SB), Z0, Z2
-	VFMADD213PS  constants<>+1024(SB), Z0, Z2
-	VFMADD213PS  constants<>+1088(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VSCALEFPS    Z1, Z2, Z0
-	VMOVUPS      Z0, K1, (DI)(R12*1)
+	CMPQ        R12, BX
+	JGE         next
+	VMOVUPS.Z   (SI)(R12*1), K1, Z0
+	VMINPS      Z0, Z17, Z0
+	VMAXPS      Z0, Z16, Z0
+	VMULPS      Z19, Z0, Z1
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z3
+	VFMSUB231PS Z19, Z0, Z3
+	VFMADD231PS Z20, Z0, Z3
+	VMOVUPS     Z21, Z2
+	VFMADD213PS Z22, Z3, Z2
+	VFMADD213PS Z23, Z3, Z2
+	VFMADD213PS Z24, Z3, Z2
+	VFMADD213PS Z25, Z3, Z2
+	VFMADD213PS Z26, Z3, Z2
+	VSCALEFPS   Z1, Z2, Z0
+	VMOVUPS     Z0, K1, (DI)(R12*1)
 
 next:
 	ADDQ    BX, SI
@@ -740,7 +748,7 @@ next:
 	RET
 
 // func sigmoidAVX512(x *float32, y *float32, rows int, c int)
-// Requires: AVX, AVX512DQ, AVX512F, SSE
+// Requires: AVX, AVX512F, SSE
 TEXT ·sigmoidAVX512(SB), NOSPLIT, $16-32
 	MOVQ    x+0(FP), SI
 	MOVQ    y+8(FP), DI
@@ -752,7 +760,17 @@ TEXT ·sigmoidAVX512(SB), NOSPLIT, $16-32
 	SHLL    CL, AX
 	DECL    AX
 	KMOVW   AX, K1
-	VMOVUPS constants<>+576(SB), Z8
+	VMOVUPS constants<>+960(SB), Z16
+	VMOVUPS constants<>+1024(SB), Z17
+	VMOVUPS constants<>+384(SB), Z18
+	VMOVUPS constants<>+1088(SB), Z19
+	VMOVUPS constants<>+1152(SB), Z20
+	VMOVUPS constants<>+576(SB), Z21
+	VMOVUPS constants<>+640(SB), Z22
+	VMOVUPS constants<>+704(SB), Z23
+	VMOVUPS constants<>+768(SB), Z24
+	VMOVUPS constants<>+832(SB), Z25
+	VMOVUPS constants<>+896(SB), Z26
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -764,361 +782,134 @@ row:
 	XORQ R12, R12
 
 wide:
-	LEAQ         256(R12), R13
-	CMPQ         R13, BX
-	JG           narrow
-	VMOVUPS      (SI)(R12*1), Z0
-	VXORPS       constants<>+1536(SB), Z0, Z0
-	VMOVUPS      constants<>+192(SB), Z3
-	VMINPS       Z0, Z3, Z0
-	VMOVUPS      constants<>+256(SB), Z3
-	VMAXPS       Z0, Z3, Z0
-	VMULPS       constants<>+0(SB), Z0, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS constants<>+64(SB), Z1, Z0
-	VFNMADD231PS constants<>+128(SB), Z1, Z0
-	VMOVUPS      constants<>+768(SB), Z2
-	VFMADD213PS  constants<>+832(SB), Z0, Z2
-	VFMADD213PS  constants<>+896(SB), Z0, Z2
-	VFMADD213PS  constants<>+960(SB), Z0, Z2
-	VFMADD213PS  constants<>+1024(SB), Z0, Z2
-	VFMADD213PS  constants<>+1088(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VSCALEFPS    Z1, Z2, Z0
-	VADDPS       Z8, Z0, Z0
-	VDIVPS       Z0, Z8, Z0
-	VMOVUPS      Z0, (DI)(R12*1)
-	VMOVUPS      64(SI)(R12*1), Z0
-	VXORPS       constants<>+1536(SB), Z0, Z0
-	VMOVUPS      constants<>+192(SB), Z3
-	VMINPS       Z0, Z3, Z0
-	VMOVUPS      constants<>+256(SB), Z3
-	VMAXPS       Z0, Z3, Z0
-	VMULPS       constants<>+0(SB), Z0, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS constants<>+64(SB), Z1, Z0
-	VFNMADD231PS constants<>+128(SB), Z1, Z0
-	VMOVUPS      constants<>+768(SB), Z2
-	VFMADD213PS  constants<>+832(SB), Z0, Z2
-	VFMADD213PS  constants<>+896(SB), Z0, Z2
-	VFMADD213PS  constants<>+960(SB), Z0, Z2
-	VFMADD213PS  constants<>+1024(SB), Z0, Z2
-	VFMADD213PS  constants<>+1088(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VSCALEFPS    Z1, Z2, Z0
-	VADDPS       Z8, Z0, Z0
-	VDIVPS       Z0, Z8, Z0
-	VMOVUPS      Z0, 64(DI)(R12*1)
-	VMOVUPS      128(SI)(R12*1), Z0
-	VXORPS       constants<>+1536(SB), Z0, Z0
-	VMOVUPS      constants<>+192(SB), Z3
-	VMINPS       Z0, Z3, Z0
-	VMOVUPS      constants<>+256(SB), Z3
-	VMAXPS       Z0, Z3, Z0
-	VMULPS       constants<>+0(SB), Z0, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS constants<>+64(SB), Z1, Z0
-	VFNMADD231PS constants<>+128(SB), Z1, Z0
-	VMOVUPS      constants<>+768(SB), Z2
-	VFMADD213PS  constants<>+832(SB), Z0, Z2
-	VFMADD213PS  constants<>+896(SB), Z0, Z2
-	VFMADD213PS  constants<>+960(SB), Z0, Z2
-	VFMADD213PS  constants<>+1024(SB), Z0, Z2
-	VFMADD213PS  constants<>+1088(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VSCALEFPS    Z1, Z2, Z0
-	VADDPS       Z8, Z0, Z0
-	VDIVPS       Z0, Z8, Z0
-	VMOVUPS      Z0, 128(DI)(R12*1)
-	VMOVUPS      192(SI)(R12*1), Z0
-	VXORPS       constants<>+1536(SB), Z0, Z0
-	VMOVUPS      constants<>+192(SB), Z3
-	VMINPS       Z0, Z3, Z0
-	VMOVUPS      constants<>+256(SB), Z3
-	VMAXPS       Z0, Z3, Z0
-	VMULPS       constants<>+0(SB), Z0, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS constants<>+64(SB), Z1, Z0
-	VFNMADD231PS constants<>+128(SB), Z1, Z0
-	VMOVUPS      constants<>+768(SB), Z2
-	VFMADD213PS  constants<>+832(SB), Z0, Z2
-	VFMADD213PS  constants<>+896(SB), Z0, Z2
-	VFMADD213PS  constants<>+960(SB), Z0, Z2
-	VFMADD213PS  constants<>+1024(SB), Z0, Z2
-	VFMADD213PS  constants<>+1088(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VSCALEFPS    Z1, Z2, Z0
-	VADDPS       Z8, Z0, Z0
-	VDIVPS       Z0, Z8, Z0
-	VMOVUPS      Z0, 192(DI)(R12*1)
-	MOVQ         R13, R12
-	JMP          wide
+	LEAQ        256(R12), R13
+	CMPQ        R13, BX
+	JG          narrow
+	VMOVUPS     (SI)(R12*1), Z0
+	VMAXPS      Z0, Z16, Z0
+	VMINPS      Z0, Z17, Z0
+	VMULPS      Z19, Z0, Z1
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z3
+	VFMSUB231PS Z19, Z0, Z3
+	VFMADD231PS Z20, Z0, Z3
+	VMOVUPS     Z21, Z2
+	VFMADD213PS Z22, Z3, Z2
+	VFMADD213PS Z23, Z3, Z2
+	VFMADD213PS Z24, Z3, Z2
+	VFMADD213PS Z25, Z3, Z2
+	VFMADD213PS Z26, Z3, Z2
+	VSCALEFPS   Z1, Z2, Z0
+	VADDPS      Z18, Z0, Z0
+	VDIVPS      Z0, Z18, Z0
+	VMOVUPS     Z0, (DI)(R12*1)
+	VMOVUPS     64(SI)(R12*1), Z0
+	VMAXPS      Z0, Z16, Z0
+	VMINPS      Z0, Z17, Z0
+	VMULPS      Z19, Z0, Z1
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z3
+	VFMSUB231PS Z19, Z0, Z3
+	VFMADD231PS Z20, Z0, Z3
+	VMOVUPS     Z21, Z2
+	VFMADD213PS Z22, Z3, Z2
+	VFMADD213PS Z23, Z3, Z2
+	VFMADD213PS Z24, Z3, Z2
+	VFMADD213PS Z25, Z3, Z2
+	VFMADD213PS Z26, Z3, Z2
+	VSCALEFPS   Z1, Z2, Z0
+	VADDPS      Z18, Z0, Z0
+	VDIVPS      Z0, Z18, Z0
+	VMOVUPS     Z0, 64(DI)(R12*1)
+	VMOVUPS     128(SI)(R12*1), Z0
+	VMAXPS      Z0, Z16, Z0
+	VMINPS      Z0, Z17, Z0
+	VMULPS      Z19, Z0, Z1
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z3
+	VFMSUB231PS Z19, Z0, Z3
+	VFMADD231PS Z20, Z0, Z3
+	VMOVUPS     Z21, Z2
+	VFMADD213PS Z22, Z3, Z2
+	VFMADD213PS Z23, Z3, Z2
+	VFMADD213PS Z24, Z3, Z2
+	VFMADD213PS Z25, Z3, Z2
+	VFMADD213PS Z26, Z3, Z2
+	VSCALEFPS   Z1, Z2, Z0
+	VADDPS      Z18, Z0, Z0
+	VDIVPS      Z0, Z18, Z0
+	VMOVUPS     Z0, 128(DI)(R12*1)
+	VMOVUPS     192(SI)(R12*1), Z0
+	VMAXPS      Z0, Z16, Z0
+	VMINPS      Z0, Z17, Z0
+	VMULPS      Z19, Z0, Z1
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z3
+	VFMSUB231PS Z19, Z0, Z3
+	VFMADD231PS Z20, Z0, Z3
+	VMOVUPS     Z21, Z2
+	VFMADD213PS Z22, Z3, Z2
+	VFMADD213PS Z23, Z3, Z2
+	VFMADD213PS Z24, Z3, Z2
+	VFMADD213PS Z25, Z3, Z2
+	VFMADD213PS Z26, Z3, Z2
+	VSCALEFPS   Z1, Z2, Z0
+	VADDPS      Z18, Z0, Z0
+	VDIVPS      Z0, Z18, Z0
+	VMOVUPS     Z0, 192(DI)(R12*1)
+	MOVQ        R13, R12
+	JMP         wide
 
 narrow:
-	LEAQ         64(R12), R13
-	CMPQ         R13, BX
-	JG           tail
-	VMOVUPS      (SI)(R12*1), Z0
-	VXORPS       constants<>+1536(SB), Z0, Z0
-	VMOVUPS      constants<>+192(SB), Z3
-	VMINPS       Z0, Z3, Z0
-	VMOVUPS      constants<>+256(SB), Z3
-	VMAXPS       Z0, Z3, Z0
-	VMULPS       constants<>+0(SB), Z0, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS constants<>+64(SB), Z1, Z0
-	VFNMADD231PS constants<>+128(SB), Z1, Z0
-	VMOVUPS      constants<>+768(SB), Z2
-	VFMADD213PS  constants<>+832(SB), Z0, Z2
-	VFMADD213PS  constants<>+896(SB), Z0, Z2
-	VFMADD213PS  constants<>+960(SB), Z0, Z2
-	VFMADD213PS  constants<>+1024(SB), Z0, Z2
-	VFMADD213PS  constants<>+1088(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VSCALEFPS    Z1, Z2, Z0
-	VADDPS       Z8, Z0, Z0
-	VDIVPS       Z0, Z8, Z0
-	VMOVUPS      Z0, (DI)(R12*1)
-	MOVQ         R13, R12
-	JMP          narrow
+	LEAQ        64(R12), R13
+	CMPQ        R13, BX
+	JG          tail
+	VMOVUPS     (SI)(R12*1), Z0
+	VMAXPS      Z0, Z16, Z0
+	VMINPS      Z0, Z17, Z0
+	VMULPS      Z19, Z0, Z1
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z3
+	VFMSUB231PS Z19, Z0, Z3
+	VFMADD231PS Z20, Z0, Z3
+	VMOVUPS     Z21, Z2
+	VFMADD213PS Z22, Z3, Z2
+	VFMADD213PS Z23, Z3, Z2
+	VFMADD213PS Z24, Z3, Z2
+	VFMADD213PS Z25, Z3, Z2
+	VFMADD213PS Z26, Z3, Z2
+	VSCALEFPS   Z1, Z2, Z0
+	VADDPS      Z18, Z0, Z0
+	VDIVPS      Z0, Z18, Z0
+	VMOVUPS     Z0, (DI)(R12*1)
+	MOVQ        R13, R12
+	JMP         narrow
 
 tail:
-	CMPQ         R12, BX
-	JGE          next
-	VMOVUPS.Z    (SI)(R12*1), K1, Z0
-	VXORPS       constants<>+1536(SB), Z0, Z0
-	VMOVUPS      constants<>+192(SB), Z3
-	VMINPS       Z0, Z3, Z0
-	VMOVUPS      constants<>+256(SB), Z3
-	VMAXPS       Z0, Z3, Z0
-	VMULPS       constants<>+0(SB), Z0, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS constants<>+64(SB), Z1, Z0
-	VFNMADD231PS constants<>+128(SB), Z1, Z0
-	VMOVUPS      constants<>+768(SB), Z2
-	VFMADD213PS  constants<>+832(SB), Z0, Z2
-	VFMADD213PS  constants<>+896(SB), Z0, Z2
-	VFMADD213PS  constants<>+960(SB), Z0, Z2
-	VFMADD213PS  constants<>+1024(SB), Z0, Z2
-	VFMADD213PS  constants<>+1088(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VSCALEFPS    Z1, Z2, Z0
-	VADDPS       Z8, Z0, Z0
-	VDIVPS       Z0, Z8, Z0
-	VMOVUPS      Z0, K1, (DI)(R12*1)
+	CMPQ        R12, BX
+	JGE         next
+	VMOVUPS.Z   (SI)(R12*1), K1, Z0
+	VMAXPS      Z0, Z16, Z0
+	VMINPS      Z0, Z17, Z0
+	VMULPS      Z19, Z0, Z1
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z3
+	VFMSUB231PS Z19, Z0, Z3
+	VFMADD231PS Z20, Z0, Z3
+	VMOVUPS     Z21, Z2
+	VFMADD213PS Z22, Z3, Z2
+	VFMADD213PS Z23, Z3, Z2
+	VFMADD213PS Z24, Z3, Z2
+	VFMADD213PS Z25, Z3, Z2
+	VFMADD213PS Z26, Z3, Z2
+	VSCALEFPS   Z1, Z2, Z0
+	VADDPS      Z18, Z0, Z0
+	VDIVPS      Z0, Z18, Z0
+	VMOVUPS     Z0, K1, (DI)(R12*1)
 
 next:
 	ADDQ    BX, SI
 	ADDQ    BX, DI
-	DECQ    DX
-	JNZ     row
-	LDMXCSR (SP)
-	VZEROUPPER
-	RET
-
-// func swishAVX512(x *float32, y *float32, rows int, c int, ld int)
-// Requires: AVX, AVX512DQ, AVX512F, SSE
-TEXT ·swishAVX512(SB), NOSPLIT, $16-40
-	MOVQ    x+0(FP), SI
-	MOVQ    y+8(FP), DI
-	MOVQ    rows+16(FP), DX
-	MOVQ    c+24(FP), BX
-	MOVQ    BX, CX
-	ANDQ    $0x0000000f, CX
-	MOVL    $0x00000001, AX
-	SHLL    CL, AX
-	DECL    AX
-	KMOVW   AX, K1
-	VMOVUPS constants<>+576(SB), Z8
-	STMXCSR (SP)
-	MOVL    (SP), AX
-	ORL     $0x00008040, AX
-	MOVL    AX, 8(SP)
-	LDMXCSR 8(SP)
-	SHLQ    $0x02, BX
-	MOVQ    ld+32(FP), R15
-	SHLQ    $0x02, R15
-
-row:
-	XORQ R12, R12
-
-wide:
-	LEAQ         256(R12), R13
-	CMPQ         R13, BX
-	JG           narrow
-	VMOVUPS      (SI)(R12*1), Z0
-	VMOVUPS      constants<>+384(SB), Z3
-	VMAXPS       Z0, Z3, Z4
-	VMOVAPS      Z4, Z0
-	VXORPS       constants<>+1536(SB), Z0, Z0
-	VMOVUPS      constants<>+192(SB), Z3
-	VMINPS       Z0, Z3, Z0
-	VMOVUPS      constants<>+256(SB), Z3
-	VMAXPS       Z0, Z3, Z0
-	VMULPS       constants<>+0(SB), Z0, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS constants<>+64(SB), Z1, Z0
-	VFNMADD231PS constants<>+128(SB), Z1, Z0
-	VMOVUPS      constants<>+768(SB), Z2
-	VFMADD213PS  constants<>+832(SB), Z0, Z2
-	VFMADD213PS  constants<>+896(SB), Z0, Z2
-	VFMADD213PS  constants<>+960(SB), Z0, Z2
-	VFMADD213PS  constants<>+1024(SB), Z0, Z2
-	VFMADD213PS  constants<>+1088(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VSCALEFPS    Z1, Z2, Z0
-	VADDPS       Z8, Z0, Z0
-	VDIVPS       Z0, Z4, Z0
-	VMOVUPS      Z0, (DI)(R12*1)
-	VMOVUPS      64(SI)(R12*1), Z0
-	VMOVUPS      constants<>+384(SB), Z3
-	VMAXPS       Z0, Z3, Z4
-	VMOVAPS      Z4, Z0
-	VXORPS       constants<>+1536(SB), Z0, Z0
-	VMOVUPS      constants<>+192(SB), Z3
-	VMINPS       Z0, Z3, Z0
-	VMOVUPS      constants<>+256(SB), Z3
-	VMAXPS       Z0, Z3, Z0
-	VMULPS       constants<>+0(SB), Z0, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS constants<>+64(SB), Z1, Z0
-	VFNMADD231PS constants<>+128(SB), Z1, Z0
-	VMOVUPS      constants<>+768(SB), Z2
-	VFMADD213PS  constants<>+832(SB), Z0, Z2
-	VFMADD213PS  constants<>+896(SB), Z0, Z2
-	VFMADD213PS  constants<>+960(SB), Z0, Z2
-	VFMADD213PS  constants<>+1024(SB), Z0, Z2
-	VFMADD213PS  constants<>+1088(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VSCALEFPS    Z1, Z2, Z0
-	VADDPS       Z8, Z0, Z0
-	VDIVPS       Z0, Z4, Z0
-	VMOVUPS      Z0, 64(DI)(R12*1)
-	VMOVUPS      128(SI)(R12*1), Z0
-	VMOVUPS      constants<>+384(SB), Z3
-	VMAXPS       Z0, Z3, Z4
-	VMOVAPS      Z4, Z0
-	VXORPS       constants<>+1536(SB), Z0, Z0
-	VMOVUPS      constants<>+192(SB), Z3
-	VMINPS       Z0, Z3, Z0
-	VMOVUPS      constants<>+256(SB), Z3
-	VMAXPS       Z0, Z3, Z0
-	VMULPS       constants<>+0(SB), Z0, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS constants<>+64(SB), Z1, Z0
-	VFNMADD231PS constants<>+128(SB), Z1, Z0
-	VMOVUPS      constants<>+768(SB), Z2
-	VFMADD213PS  constants<>+832(SB), Z0, Z2
-	VFMADD213PS  constants<>+896(SB), Z0, Z2
-	VFMADD213PS  constants<>+960(SB), Z0, Z2
-	VFMADD213PS  constants<>+1024(SB), Z0, Z2
-	VFMADD213PS  constants<>+1088(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VSCALEFPS    Z1, Z2, Z0
-	VADDPS       Z8, Z0, Z0
-	VDIVPS       Z0, Z4, Z0
-	VMOVUPS      Z0, 128(DI)(R12*1)
-	VMOVUPS      192(SI)(R12*1), Z0
-	VMOVUPS      constants<>+384(SB), Z3
-	VMAXPS       Z0, Z3, Z4
-	VMOVAPS      Z4, Z0
-	VXORPS       constants<>+1536(SB), Z0, Z0
-	VMOVUPS      constants<>+192(SB), Z3
-	VMINPS       Z0, Z3, Z0
-	VMOVUPS      constants<>+256(SB), Z3
-	VMAXPS       Z0, Z3, Z0
-	VMULPS       constants<>+0(SB), Z0, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS constants<>+64(SB), Z1, Z0
-	VFNMADD231PS constants<>+128(SB), Z1, Z0
-	VMOVUPS      constants<>+768(SB), Z2
-	VFMADD213PS  constants<>+832(SB), Z0, Z2
-	VFMADD213PS  constants<>+896(SB), Z0, Z2
-	VFMADD213PS  constants<>+960(SB), Z0, Z2
-	VFMADD213PS  constants<>+1024(SB), Z0, Z2
-	VFMADD213PS  constants<>+1088(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VSCALEFPS    Z1, Z2, Z0
-	VADDPS       Z8, Z0, Z0
-	VDIVPS       Z0, Z4, Z0
-	VMOVUPS      Z0, 192(DI)(R12*1)
-	MOVQ         R13, R12
-	JMP          wide
-
-narrow:
-	LEAQ         64(R12), R13
-	CMPQ         R13, BX
-	JG           tail
-	VMOVUPS      (SI)(R12*1), Z0
-	VMOVUPS      constants<>+384(SB), Z3
-	VMAXPS       Z0, Z3, Z4
-	VMOVAPS      Z4, Z0
-	VXORPS       constants<>+1536(SB), Z0, Z0
-	VMOVUPS      constants<>+192(SB), Z3
-	VMINPS       Z0, Z3, Z0
-	VMOVUPS      constants<>+256(SB), Z3
-	VMAXPS       Z0, Z3, Z0
-	VMULPS       constants<>+0(SB), Z0, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS constants<>+64(SB), Z1, Z0
-	VFNMADD231PS constants<>+128(SB), Z1, Z0
-	VMOVUPS      constants<>+768(SB), Z2
-	VFMADD213PS  constants<>+832(SB), Z0, Z2
-	VFMADD213PS  constants<>+896(SB), Z0, Z2
-	VFMADD213PS  constants<>+960(SB), Z0, Z2
-	VFMADD213PS  constants<>+1024(SB), Z0, Z2
-	VFMADD213PS  constants<>+1088(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VSCALEFPS    Z1, Z2, Z0
-	VADDPS       Z8, Z0, Z0
-	VDIVPS       Z0, Z4, Z0
-	VMOVUPS      Z0, (DI)(R12*1)
-	MOVQ         R13, R12
-	JMP          narrow
-
-tail:
-	CMPQ         R12, BX
-	JGE          next
-	VMOVUPS.Z    (SI)(R12*1), K1, Z0
-	VMOVUPS      constants<>+384(SB), Z3
-	VMAXPS       Z0, Z3, Z4
-	VMOVAPS      Z4, Z0
-	VXORPS       constants<>+1536(SB), Z0, Z0
-	VMOVUPS      constants<>+192(SB), Z3
-	VMINPS       Z0, Z3, Z0
-	VMOVUPS      constants<>+256(SB), Z3
-	VMAXPS       Z0, Z3, Z0
-	VMULPS       constants<>+0(SB), Z0, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS constants<>+64(SB), Z1, Z0
-	VFNMADD231PS constants<>+128(SB), Z1, Z0
-	VMOVUPS      constants<>+768(SB), Z2
-	VFMADD213PS  constants<>+832(SB), Z0, Z2
-	VFMADD213PS  constants<>+896(SB), Z0, Z2
-	VFMADD213PS  constants<>+960(SB), Z0, Z2
-	VFMADD213PS  constants<>+1024(SB), Z0, Z2
-	VFMADD213PS  constants<>+1088(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VFMADD213PS  constants<>+576(SB), Z0, Z2
-	VSCALEFPS    Z1, Z2, Z0
-	VADDPS       Z8, Z0, Z0
-	VDIVPS       Z0, Z4, Z0
-	VMOVUPS      Z0, K1, (DI)(R12*1)
-
-next:
-	ADDQ    R15, SI
-	ADDQ    R15, DI
 	DECQ    DX
 	JNZ     row
 	LDMXCSR (SP)
@@ -1138,7 +929,17 @@ TEXT ·tanhAVX512(SB), NOSPLIT, $16-32
 	SHLL    CL, AX
 	DECL    AX
 	KMOVW   AX, K1
-	VMOVUPS constants<>+576(SB), Z8
+	VMOVUPS constants<>+256(SB), Z16
+	VMOVUPS constants<>+320(SB), Z17
+	VMOVUPS constants<>+384(SB), Z18
+	VMOVUPS constants<>+448(SB), Z19
+	VMOVUPS constants<>+512(SB), Z20
+	VMOVUPS constants<>+576(SB), Z21
+	VMOVUPS constants<>+640(SB), Z22
+	VMOVUPS constants<>+704(SB), Z23
+	VMOVUPS constants<>+768(SB), Z24
+	VMOVUPS constants<>+832(SB), Z25
+	VMOVUPS constants<>+896(SB), Z26
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -1150,248 +951,407 @@ row:
 	XORQ R12, R12
 
 wide:
-	LEAQ         256(R12), R13
-	CMPQ         R13, BX
-	JG           narrow
-	VMOVUPS      (SI)(R12*1), Z0
-	VMULPS       Z0, Z0, Z5
-	VMOVUPS      constants<>+1152(SB), Z6
-	VFMADD213PS  constants<>+1216(SB), Z5, Z6
-	VFMADD213PS  constants<>+1280(SB), Z5, Z6
-	VFMADD213PS  constants<>+1344(SB), Z5, Z6
-	VFMADD213PS  constants<>+1408(SB), Z5, Z6
-	VMULPS       Z5, Z6, Z6
-	VFMADD213PS  Z0, Z0, Z6
-	VANDPS       constants<>+1600(SB), Z0, Z4
-	VADDPS       Z4, Z4, Z5
-	VMOVUPS      constants<>+192(SB), Z3
-	VMINPS       Z5, Z3, Z5
-	VMOVUPS      constants<>+256(SB), Z3
-	VMAXPS       Z5, Z3, Z5
-	VMULPS       constants<>+0(SB), Z5, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS constants<>+64(SB), Z1, Z5
-	VFNMADD231PS constants<>+128(SB), Z1, Z5
-	VMOVUPS      constants<>+768(SB), Z2
-	VFMADD213PS  constants<>+832(SB), Z5, Z2
-	VFMADD213PS  constants<>+896(SB), Z5, Z2
-	VFMADD213PS  constants<>+960(SB), Z5, Z2
-	VFMADD213PS  constants<>+1024(SB), Z5, Z2
-	VFMADD213PS  constants<>+1088(SB), Z5, Z2
-	VFMADD213PS  constants<>+576(SB), Z5, Z2
-	VFMADD213PS  constants<>+576(SB), Z5, Z2
-	VSCALEFPS    Z1, Z2, Z5
-	VADDPS       Z8, Z5, Z5
-	VMOVUPS      constants<>+640(SB), Z3
-	VDIVPS       Z5, Z3, Z5
-	VSUBPS       Z5, Z8, Z5
-	VANDPS       constants<>+1536(SB), Z0, Z3
-	VORPS        Z3, Z5, Z0
-	VCMPPS       $0x11, constants<>+512(SB), Z4, K2
-	VMOVAPS      Z6, K2, Z0
-	VMOVUPS      Z0, (DI)(R12*1)
-	VMOVUPS      64(SI)(R12*1), Z0
-	VMULPS       Z0, Z0, Z5
-	VMOVUPS      constants<>+1152(SB), Z6
-	VFMADD213PS  constants<>+1216(SB), Z5, Z6
-	VFMADD213PS  constants<>+1280(SB), Z5, Z6
-	VFMADD213PS  constants<>+1344(SB), Z5, Z6
-	VFMADD213PS  constants<>+1408(SB), Z5, Z6
-	VMULPS       Z5, Z6, Z6
-	VFMADD213PS  Z0, Z0, Z6
-	VANDPS       constants<>+1600(SB), Z0, Z4
-	VADDPS       Z4, Z4, Z5
-	VMOVUPS      constants<>+192(SB), Z3
-	VMINPS       Z5, Z3, Z5
-	VMOVUPS      constants<>+256(SB), Z3
-	VMAXPS       Z5, Z3, Z5
-	VMULPS       constants<>+0(SB), Z5, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS constants<>+64(SB), Z1, Z5
-	VFNMADD231PS constants<>+128(SB), Z1, Z5
-	VMOVUPS      constants<>+768(SB), Z2
-	VFMADD213PS  constants<>+832(SB), Z5, Z2
-	VFMADD213PS  constants<>+896(SB), Z5, Z2
-	VFMADD213PS  constants<>+960(SB), Z5, Z2
-	VFMADD213PS  constants<>+1024(SB), Z5, Z2
-	VFMADD213PS  constants<>+1088(SB), Z5, Z2
-	VFMADD213PS  constants<>+576(SB), Z5, Z2
-	VFMADD213PS  constants<>+576(SB), Z5, Z2
-	VSCALEFPS    Z1, Z2, Z5
-	VADDPS       Z8, Z5, Z5
-	VMOVUPS      constants<>+640(SB), Z3
-	VDIVPS       Z5, Z3, Z5
-	VSUBPS       Z5, Z8, Z5
-	VANDPS       constants<>+1536(SB), Z0, Z3
-	VORPS        Z3, Z5, Z0
-	VCMPPS       $0x11, constants<>+512(SB), Z4, K2
-	VMOVAPS      Z6, K2, Z0
-	VMOVUPS      Z0, 64(DI)(R12*1)
-	VMOVUPS      128(SI)(R12*1), Z0
-	VMULPS       Z0, Z0, Z5
-	VMOVUPS      constants<>+1152(SB), Z6
-	VFMADD213PS  constants<>+1216(SB), Z5, Z6
-	VFMADD213PS  constants<>+1280(SB), Z5, Z6
-	VFMADD213PS  constants<>+1344(SB), Z5, Z6
-	VFMADD213PS  constants<>+1408(SB), Z5, Z6
-	VMULPS       Z5, Z6, Z6
-	VFMADD213PS  Z0, Z0, Z6
-	VANDPS       constants<>+1600(SB), Z0, Z4
-	VADDPS       Z4, Z4, Z5
-	VMOVUPS      constants<>+192(SB), Z3
-	VMINPS       Z5, Z3, Z5
-	VMOVUPS      constants<>+256(SB), Z3
-	VMAXPS       Z5, Z3, Z5
-	VMULPS       constants<>+0(SB), Z5, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS constants<>+64(SB), Z1, Z5
-	VFNMADD231PS constants<>+128(SB), Z1, Z5
-	VMOVUPS      constants<>+768(SB), Z2
-	VFMADD213PS  constants<>+832(SB), Z5, Z2
-	VFMADD213PS  constants<>+896(SB), Z5, Z2
-	VFMADD213PS  constants<>+960(SB), Z5, Z2
-	VFMADD213PS  constants<>+1024(SB), Z5, Z2
-	VFMADD213PS  constants<>+1088(SB), Z5, Z2
-	VFMADD213PS  constants<>+576(SB), Z5, Z2
-	VFMADD213PS  constants<>+576(SB), Z5, Z2
-	VSCALEFPS    Z1, Z2, Z5
-	VADDPS       Z8, Z5, Z5
-	VMOVUPS      constants<>+640(SB), Z3
-	VDIVPS       Z5, Z3, Z5
-	VSUBPS       Z5, Z8, Z5
-	VANDPS       constants<>+1536(SB), Z0, Z3
-	VORPS        Z3, Z5, Z0
-	VCMPPS       $0x11, constants<>+512(SB), Z4, K2
-	VMOVAPS      Z6, K2, Z0
-	VMOVUPS      Z0, 128(DI)(R12*1)
-	VMOVUPS      192(SI)(R12*1), Z0
-	VMULPS       Z0, Z0, Z5
-	VMOVUPS      constants<>+1152(SB), Z6
-	VFMADD213PS  constants<>+1216(SB), Z5, Z6
-	VFMADD213PS  constants<>+1280(SB), Z5, Z6
-	VFMADD213PS  constants<>+1344(SB), Z5, Z6
-	VFMADD213PS  constants<>+1408(SB), Z5, Z6
-	VMULPS       Z5, Z6, Z6
-	VFMADD213PS  Z0, Z0, Z6
-	VANDPS       constants<>+1600(SB), Z0, Z4
-	VADDPS       Z4, Z4, Z5
-	VMOVUPS      constants<>+192(SB), Z3
-	VMINPS       Z5, Z3, Z5
-	VMOVUPS      constants<>+256(SB), Z3
-	VMAXPS       Z5, Z3, Z5
-	VMULPS       constants<>+0(SB), Z5, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS constants<>+64(SB), Z1, Z5
-	VFNMADD231PS constants<>+128(SB), Z1, Z5
-	VMOVUPS      constants<>+768(SB), Z2
-	VFMADD213PS  constants<>+832(SB), Z5, Z2
-	VFMADD213PS  constants<>+896(SB), Z5, Z2
-	VFMADD213PS  constants<>+960(SB), Z5, Z2
-	VFMADD213PS  constants<>+1024(SB), Z5, Z2
-	VFMADD213PS  constants<>+1088(SB), Z5, Z2
-	VFMADD213PS  constants<>+576(SB), Z5, Z2
-	VFMADD213PS  constants<>+576(SB), Z5, Z2
-	VSCALEFPS    Z1, Z2, Z5
-	VADDPS       Z8, Z5, Z5
-	VMOVUPS      constants<>+640(SB), Z3
-	VDIVPS       Z5, Z3, Z5
-	VSUBPS       Z5, Z8, Z5
-	VANDPS       constants<>+1536(SB), Z0, Z3
-	VORPS        Z3, Z5, Z0
-	VCMPPS       $0x11, constants<>+512(SB), Z4, K2
-	VMOVAPS      Z6, K2, Z0
-	VMOVUPS      Z0, 192(DI)(R12*1)
-	MOVQ         R13, R12
-	JMP          wide
+	LEAQ        256(R12), R13
+	CMPQ        R13, BX
+	JG          narrow
+	VMOVUPS     (SI)(R12*1), Z0
+	VMULPS      Z0, Z0, Z5
+	VMOVUPS     constants<>+1216(SB), Z6
+	VFMADD213PS constants<>+1280(SB), Z5, Z6
+	VFMADD213PS constants<>+1344(SB), Z5, Z6
+	VFMADD213PS constants<>+1408(SB), Z5, Z6
+	VFMADD213PS constants<>+1472(SB), Z5, Z6
+	VMULPS      Z5, Z6, Z6
+	VFMADD213PS Z0, Z0, Z6
+	VANDPS      constants<>+1664(SB), Z0, Z4
+	VADDPS      Z4, Z4, Z5
+	VMINPS      Z5, Z17, Z5
+	VMAXPS      Z5, Z16, Z5
+	VMULPS      Z19, Z5, Z1
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z3
+	VFMSUB231PS Z19, Z5, Z3
+	VFMADD231PS Z20, Z5, Z3
+	VMOVUPS     Z21, Z2
+	VFMADD213PS Z22, Z3, Z2
+	VFMADD213PS Z23, Z3, Z2
+	VFMADD213PS Z24, Z3, Z2
+	VFMADD213PS Z25, Z3, Z2
+	VFMADD213PS Z26, Z3, Z2
+	VSCALEFPS   Z1, Z2, Z5
+	VADDPS      Z18, Z5, Z5
+	VMOVUPS     constants<>+128(SB), Z3
+	VDIVPS      Z5, Z3, Z5
+	VSUBPS      Z5, Z18, Z5
+	VANDPS      constants<>+1600(SB), Z0, Z3
+	VORPS       Z3, Z5, Z0
+	VCMPPS      $0x11, constants<>+64(SB), Z4, K2
+	VMOVAPS     Z6, K2, Z0
+	VMOVUPS     Z0, (DI)(R12*1)
+	VMOVUPS     64(SI)(R12*1), Z0
+	VMULPS      Z0, Z0, Z5
+	VMOVUPS     constants<>+1216(SB), Z6
+	VFMADD213PS constants<>+1280(SB), Z5, Z6
+	VFMADD213PS constants<>+1344(SB), Z5, Z6
+	VFMADD213PS constants<>+1408(SB), Z5, Z6
+	VFMADD213PS constants<>+1472(SB), Z5, Z6
+	VMULPS      Z5, Z6, Z6
+	VFMADD213PS Z0, Z0, Z6
+	VANDPS      constants<>+1664(SB), Z0, Z4
+	VADDPS      Z4, Z4, Z5
+	VMINPS      Z5, Z17, Z5
+	VMAXPS      Z5, Z16, Z5
+	VMULPS      Z19, Z5, Z1
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z3
+	VFMSUB231PS Z19, Z5, Z3
+	VFMADD231PS Z20, Z5, Z3
+	VMOVUPS     Z21, Z2
+	VFMADD213PS Z22, Z3, Z2
+	VFMADD213PS Z23, Z3, Z2
+	VFMADD213PS Z24, Z3, Z2
+	VFMADD213PS Z25, Z3, Z2
+	VFMADD213PS Z26, Z3, Z2
+	VSCALEFPS   Z1, Z2, Z5
+	VADDPS      Z18, Z5, Z5
+	VMOVUPS     constants<>+128(SB), Z3
+	VDIVPS      Z5, Z3, Z5
+	VSUBPS      Z5, Z18, Z5
+	VANDPS      constants<>+1600(SB), Z0, Z3
+	VORPS       Z3, Z5, Z0
+	VCMPPS      $0x11, constants<>+64(SB), Z4, K2
+	VMOVAPS     Z6, K2, Z0
+	VMOVUPS     Z0, 64(DI)(R12*1)
+	VMOVUPS     128(SI)(R12*1), Z0
+	VMULPS      Z0, Z0, Z5
+	VMOVUPS     constants<>+1216(SB), Z6
+	VFMADD213PS constants<>+1280(SB), Z5, Z6
+	VFMADD213PS constants<>+1344(SB), Z5, Z6
+	VFMADD213PS constants<>+1408(SB), Z5, Z6
+	VFMADD213PS constants<>+1472(SB), Z5, Z6
+	VMULPS      Z5, Z6, Z6
+	VFMADD213PS Z0, Z0, Z6
+	VANDPS      constants<>+1664(SB), Z0, Z4
+	VADDPS      Z4, Z4, Z5
+	VMINPS      Z5, Z17, Z5
+	VMAXPS      Z5, Z16, Z5
+	VMULPS      Z19, Z5, Z1
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z3
+	VFMSUB231PS Z19, Z5, Z3
+	VFMADD231PS Z20, Z5, Z3
+	VMOVUPS     Z21, Z2
+	VFMADD213PS Z22, Z3, Z2
+	VFMADD213PS Z23, Z3, Z2
+	VFMADD213PS Z24, Z3, Z2
+	VFMADD213PS Z25, Z3, Z2
+	VFMADD213PS Z26, Z3, Z2
+	VSCALEFPS   Z1, Z2, Z5
+	VADDPS      Z18, Z5, Z5
+	VMOVUPS     constants<>+128(SB), Z3
+	VDIVPS      Z5, Z3, Z5
+	VSUBPS      Z5, Z18, Z5
+	VANDPS      constants<>+1600(SB), Z0, Z3
+	VORPS       Z3, Z5, Z0
+	VCMPPS      $0x11, constants<>+64(SB), Z4, K2
+	VMOVAPS     Z6, K2, Z0
+	VMOVUPS     Z0, 128(DI)(R12*1)
+	VMOVUPS     192(SI)(R12*1), Z0
+	VMULPS      Z0, Z0, Z5
+	VMOVUPS     constants<>+1216(SB), Z6
+	VFMADD213PS constants<>+1280(SB), Z5, Z6
+	VFMADD213PS constants<>+1344(SB), Z5, Z6
+	VFMADD213PS constants<>+1408(SB), Z5, Z6
+	VFMADD213PS constants<>+1472(SB), Z5, Z6
+	VMULPS      Z5, Z6, Z6
+	VFMADD213PS Z0, Z0, Z6
+	VANDPS      constants<>+1664(SB), Z0, Z4
+	VADDPS      Z4, Z4, Z5
+	VMINPS      Z5, Z17, Z5
+	VMAXPS      Z5, Z16, Z5
+	VMULPS      Z19, Z5, Z1
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z3
+	VFMSUB231PS Z19, Z5, Z3
+	VFMADD231PS Z20, Z5, Z3
+	VMOVUPS     Z21, Z2
+	VFMADD213PS Z22, Z3, Z2
+	VFMADD213PS Z23, Z3, Z2
+	VFMADD213PS Z24, Z3, Z2
+	VFMADD213PS Z25, Z3, Z2
+	VFMADD213PS Z26, Z3, Z2
+	VSCALEFPS   Z1, Z2, Z5
+	VADDPS      Z18, Z5, Z5
+	VMOVUPS     constants<>+128(SB), Z3
+	VDIVPS      Z5, Z3, Z5
+	VSUBPS      Z5, Z18, Z5
+	VANDPS      constants<>+1600(SB), Z0, Z3
+	VORPS       Z3, Z5, Z0
+	VCMPPS      $0x11, constants<>+64(SB), Z4, K2
+	VMOVAPS     Z6, K2, Z0
+	VMOVUPS     Z0, 192(DI)(R12*1)
+	MOVQ        R13, R12
+	JMP         wide
 
 narrow:
-	LEAQ         64(R12), R13
-	CMPQ         R13, BX
-	JG           tail
-	VMOVUPS      (SI)(R12*1), Z0
-	VMULPS       Z0, Z0, Z5
-	VMOVUPS      constants<>+1152(SB), Z6
-	VFMADD213PS  constants<>+1216(SB), Z5, Z6
-	VFMADD213PS  constants<>+1280(SB), Z5, Z6
-	VFMADD213PS  constants<>+1344(SB), Z5, Z6
-	VFMADD213PS  constants<>+1408(SB), Z5, Z6
-	VMULPS       Z5, Z6, Z6
-	VFMADD213PS  Z0, Z0, Z6
-	VANDPS       constants<>+1600(SB), Z0, Z4
-	VADDPS       Z4, Z4, Z5
-	VMOVUPS      constants<>+192(SB), Z3
-	VMINPS       Z5, Z3, Z5
-	VMOVUPS      constants<>+256(SB), Z3
-	VMAXPS       Z5, Z3, Z5
-	VMULPS       constants<>+0(SB), Z5, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS constants<>+64(SB), Z1, Z5
-	VFNMADD231PS constants<>+128(SB), Z1, Z5
-	VMOVUPS      constants<>+768(SB), Z2
-	VFMADD213PS  constants<>+832(SB), Z5, Z2
-	VFMADD213PS  constants<>+896(SB), Z5, Z2
-	VFMADD213PS  constants<>+960(SB), Z5, Z2
-	VFMADD213PS  constants<>+1024(SB), Z5, Z2
-	VFMADD213PS  constants<>+1088(SB), Z5, Z2
-	VFMADD213PS  constants<>+576(SB), Z5, Z2
-	VFMADD213PS  constants<>+576(SB), Z5, Z2
-	VSCALEFPS    Z1, Z2, Z5
-	VADDPS       Z8, Z5, Z5
-	VMOVUPS      constants<>+640(SB), Z3
-	VDIVPS       Z5, Z3, Z5
-	VSUBPS       Z5, Z8, Z5
-	VANDPS       constants<>+1536(SB), Z0, Z3
-	VORPS        Z3, Z5, Z0
-	VCMPPS       $0x11, constants<>+512(SB), Z4, K2
-	VMOVAPS      Z6, K2, Z0
-	VMOVUPS      Z0, (DI)(R12*1)
-	MOVQ         R13, R12
-	JMP          narrow
+	LEAQ        64(R12), R13
+	CMPQ        R13, BX
+	JG          tail
+	VMOVUPS     (SI)(R12*1), Z0
+	VMULPS      Z0, Z0, Z5
+	VMOVUPS     constants<>+1216(SB), Z6
+	VFMADD213PS constants<>+1280(SB), Z5, Z6
+	VFMADD213PS constants<>+1344(SB), Z5, Z6
+	VFMADD213PS constants<>+1408(SB), Z5, Z6
+	VFMADD213PS constants<>+1472(SB), Z5, Z6
+	VMULPS      Z5, Z6, Z6
+	VFMADD213PS Z0, Z0, Z6
+	VANDPS      constants<>+1664(SB), Z0, Z4
+	VADDPS      Z4, Z4, Z5
+	VMINPS      Z5, Z17, Z5
+	VMAXPS      Z5, Z16, Z5
+	VMULPS      Z19, Z5, Z1
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z3
+	VFMSUB231PS Z19, Z5, Z3
+	VFMADD231PS Z20, Z5, Z3
+	VMOVUPS     Z21, Z2
+	VFMADD213PS Z22, Z3, Z2
+	VFMADD213PS Z23, Z3, Z2
+	VFMADD213PS Z24, Z3, Z2
+	VFMADD213PS Z25, Z3, Z2
+	VFMADD213PS Z26, Z3, Z2
+	VSCALEFPS   Z1, Z2, Z5
+	VADDPS      Z18, Z5, Z5
+	VMOVUPS     constants<>+128(SB), Z3
+	VDIVPS      Z5, Z3, Z5
+	VSUBPS      Z5, Z18, Z5
+	VANDPS      constants<>+1600(SB), Z0, Z3
+	VORPS       Z3, Z5, Z0
+	VCMPPS      $0x11, constants<>+64(SB), Z4, K2
+	VMOVAPS     Z6, K2, Z0
+	VMOVUPS     Z0, (DI)(R12*1)
+	MOVQ        R13, R12
+	JMP         narrow
 
 tail:
-	CMPQ         R12, BX
-	JGE          next
-	VMOVUPS.Z    (SI)(R12*1), K1, Z0
-	VMULPS       Z0, Z0, Z5
-	VMOVUPS      constants<>+1152(SB), Z6
-	VFMADD213PS  constants<>+1216(SB), Z5, Z6
-	VFMADD213PS  constants<>+1280(SB), Z5, Z6
-	VFMADD213PS  constants<>+1344(SB), Z5, Z6
-	VFMADD213PS  constants<>+1408(SB), Z5, Z6
-	VMULPS       Z5, Z6, Z6
-	VFMADD213PS  Z0, Z0, Z6
-	VANDPS       constants<>+1600(SB), Z0, Z4
-	VADDPS       Z4, Z4, Z5
-	VMOVUPS      constants<>+192(SB), Z3
-	VMINPS       Z5, Z3, Z5
-	VMOVUPS      constants<>+256(SB), Z3
-	VMAXPS       Z5, Z3, Z5
-	VMULPS       constants<>+0(SB), Z5, Z1
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VFNMADD231PS constants<>+64(SB), Z1, Z5
-	VFNMADD231PS constants<>+128(SB), Z1, Z5
-	VMOVUPS      constants<>+768(SB), Z2
-	VFMADD213PS  constants<>+832(SB), Z5, Z2
-	VFMADD213PS  constants<>+896(SB), Z5, Z2
-	VFMADD213PS  constants<>+960(SB), Z5, Z2
-	VFMADD213PS  constants<>+1024(SB), Z5, Z2
-	VFMADD213PS  constants<>+1088(SB), Z5, Z2
-	VFMADD213PS  constants<>+576(SB), Z5, Z2
-	VFMADD213PS  constants<>+576(SB), Z5, Z2
-	VSCALEFPS    Z1, Z2, Z5
-	VADDPS       Z8, Z5, Z5
-	VMOVUPS      constants<>+640(SB), Z3
-	VDIVPS       Z5, Z3, Z5
-	VSUBPS       Z5, Z8, Z5
-	VANDPS       constants<>+1536(SB), Z0, Z3
-	VORPS        Z3, Z5, Z0
-	VCMPPS       $0x11, constants<>+512(SB), Z4, K2
-	VMOVAPS      Z6, K2, Z0
-	VMOVUPS      Z0, K1, (DI)(R12*1)
+	CMPQ        R12, BX
+	JGE         next
+	VMOVUPS.Z   (SI)(R12*1), K1, Z0
+	VMULPS      Z0, Z0, Z5
+	VMOVUPS     constants<>+1216(SB), Z6
+	VFMADD213PS constants<>+1280(SB), Z5, Z6
+	VFMADD213PS constants<>+1344(SB), Z5, Z6
+	VFMADD213PS constants<>+1408(SB), Z5, Z6
+	VFMADD213PS constants<>+1472(SB), Z5, Z6
+	VMULPS      Z5, Z6, Z6
+	VFMADD213PS Z0, Z0, Z6
+	VANDPS      constants<>+1664(SB), Z0, Z4
+	VADDPS      Z4, Z4, Z5
+	VMINPS      Z5, Z17, Z5
+	VMAXPS      Z5, Z16, Z5
+	VMULPS      Z19, Z5, Z1
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z3
+	VFMSUB231PS Z19, Z5, Z3
+	VFMADD231PS Z20, Z5, Z3
+	VMOVUPS     Z21, Z2
+	VFMADD213PS Z22, Z3, Z2
+	VFMADD213PS Z23, Z3, Z2
+	VFMADD213PS Z24, Z3, Z2
+	VFMADD213PS Z25, Z3, Z2
+	VFMADD213PS Z26, Z3, Z2
+	VSCALEFPS   Z1, Z2, Z5
+	VADDPS      Z18, Z5, Z5
+	VMOVUPS     constants<>+128(SB), Z3
+	VDIVPS      Z5, Z3, Z5
+	VSUBPS      Z5, Z18, Z5
+	VANDPS      constants<>+1600(SB), Z0, Z3
+	VORPS       Z3, Z5, Z0
+	VCMPPS      $0x11, constants<>+64(SB), Z4, K2
+	VMOVAPS     Z6, K2, Z0
+	VMOVUPS     Z0, K1, (DI)(R12*1)
 
 next:
 	ADDQ    BX, SI
 	ADDQ    BX, DI
+	DECQ    DX
+	JNZ     row
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+// func swishAVX512(x *float32, y *float32, rows int, c int, ld int)
+// Requires: AVX, AVX512F, SSE
+TEXT ·swishAVX512(SB), NOSPLIT, $16-40
+	MOVQ    x+0(FP), SI
+	MOVQ    y+8(FP), DI
+	MOVQ    rows+16(FP), DX
+	MOVQ    c+24(FP), BX
+	MOVQ    BX, CX
+	ANDQ    $0x0000000f, CX
+	MOVL    $0x00000001, AX
+	SHLL    CL, AX
+	DECL    AX
+	KMOVW   AX, K1
+	VMOVUPS constants<>+960(SB), Z16
+	VMOVUPS constants<>+1024(SB), Z17
+	VMOVUPS constants<>+384(SB), Z18
+	VMOVUPS constants<>+1088(SB), Z19
+	VMOVUPS constants<>+1152(SB), Z20
+	VMOVUPS constants<>+576(SB), Z21
+	VMOVUPS constants<>+640(SB), Z22
+	VMOVUPS constants<>+704(SB), Z23
+	VMOVUPS constants<>+768(SB), Z24
+	VMOVUPS constants<>+832(SB), Z25
+	VMOVUPS constants<>+896(SB), Z26
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 8(SP)
+	LDMXCSR 8(SP)
+	SHLQ    $0x02, BX
+	MOVQ    ld+32(FP), R15
+	SHLQ    $0x02, R15
+
+row:
+	XORQ R12, R12
+
+wide:
+	LEAQ        256(R12), R13
+	CMPQ        R13, BX
+	JG          narrow
+	VMOVUPS     (SI)(R12*1), Z0
+	VMAXPS      Z0, Z16, Z4
+	VMOVAPS     Z4, Z0
+	VMINPS      Z0, Z17, Z0
+	VMULPS      Z19, Z0, Z1
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z3
+	VFMSUB231PS Z19, Z0, Z3
+	VFMADD231PS Z20, Z0, Z3
+	VMOVUPS     Z21, Z2
+	VFMADD213PS Z22, Z3, Z2
+	VFMADD213PS Z23, Z3, Z2
+	VFMADD213PS Z24, Z3, Z2
+	VFMADD213PS Z25, Z3, Z2
+	VFMADD213PS Z26, Z3, Z2
+	VSCALEFPS   Z1, Z2, Z0
+	VADDPS      Z18, Z0, Z0
+	VDIVPS      Z0, Z4, Z0
+	VMOVUPS     Z0, (DI)(R12*1)
+	VMOVUPS     64(SI)(R12*1), Z0
+	VMAXPS      Z0, Z16, Z4
+	VMOVAPS     Z4, Z0
+	VMINPS      Z0, Z17, Z0
+	VMULPS      Z19, Z0, Z1
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z3
+	VFMSUB231PS Z19, Z0, Z3
+	VFMADD231PS Z20, Z0, Z3
+	VMOVUPS     Z21, Z2
+	VFMADD213PS Z22, Z3, Z2
+	VFMADD213PS Z23, Z3, Z2
+	VFMADD213PS Z24, Z3, Z2
+	VFMADD213PS Z25, Z3, Z2
+	VFMADD213PS Z26, Z3, Z2
+	VSCALEFPS   Z1, Z2, Z0
+	VADDPS      Z18, Z0, Z0
+	VDIVPS      Z0, Z4, Z0
+	VMOVUPS     Z0, 64(DI)(R12*1)
+	VMOVUPS     128(SI)(R12*1), Z0
+	VMAXPS      Z0, Z16, Z4
+	VMOVAPS     Z4, Z0
+	VMINPS      Z0, Z17, Z0
+	VMULPS      Z19, Z0, Z1
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z3
+	VFMSUB231PS Z19, Z0, Z3
+	VFMADD231PS Z20, Z0, Z3
+	VMOVUPS     Z21, Z2
+	VFMADD213PS Z22, Z3, Z2
+	VFMADD213PS Z23, Z3, Z2
+	VFMADD213PS Z24, Z3, Z2
+	VFMADD213PS Z25, Z3, Z2
+	VFMADD213PS Z26, Z3, Z2
+	VSCALEFPS   Z1, Z2, Z0
+	VADDPS      Z18, Z0, Z0
+	VDIVPS      Z0, Z4, Z0
+	VMOVUPS     Z0, 128(DI)(R12*1)
+	VMOVUPS     192(SI)(R12*1), Z0
+	VMAXPS      Z0, Z16, Z4
+	VMOVAPS     Z4, Z0
+	VMINPS      Z0, Z17, Z0
+	VMULPS      Z19, Z0, Z1
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z3
+	VFMSUB231PS Z19, Z0, Z3
+	VFMADD231PS Z20, Z0, Z3
+	VMOVUPS     Z21, Z2
+	VFMADD213PS Z22, Z3, Z2
+	VFMADD213PS Z23, Z3, Z2
+	VFMADD213PS Z24, Z3, Z2
+	VFMADD213PS Z25, Z3, Z2
+	VFMADD213PS Z26, Z3, Z2
+	VSCALEFPS   Z1, Z2, Z0
+	VADDPS      Z18, Z0, Z0
+	VDIVPS      Z0, Z4, Z0
+	VMOVUPS     Z0, 192(DI)(R12*1)
+	MOVQ        R13, R12
+	JMP         wide
+
+narrow:
+	LEAQ        64(R12), R13
+	CMPQ        R13, BX
+	JG          tail
+	VMOVUPS     (SI)(R12*1), Z0
+	VMAXPS      Z0, Z16, Z4
+	VMOVAPS     Z4, Z0
+	VMINPS      Z0, Z17, Z0
+	VMULPS      Z19, Z0, Z1
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z3
+	VFMSUB231PS Z19, Z0, Z3
+	VFMADD231PS Z20, Z0, Z3
+	VMOVUPS     Z21, Z2
+	VFMADD213PS Z22, Z3, Z2
+	VFMADD213PS Z23, Z3, Z2
+	VFMADD213PS Z24, Z3, Z2
+	VFMADD213PS Z25, Z3, Z2
+	VFMADD213PS Z26, Z3, Z2
+	VSCALEFPS   Z1, Z2, Z0
+	VADDPS      Z18, Z0, Z0
+	VDIVPS      Z0, Z4, Z0
+	VMOVUPS     Z0, (DI)(R12*1)
+	MOVQ        R13, R12
+	JMP         narrow
+
+tail:
+	CMPQ        R12, BX
+	JGE         next
+	VMOVUPS.Z   (SI)(R12*1), K1, Z0
+	VMAXPS      Z0, Z16, Z4
+	VMOVAPS     Z4, Z0
+	VMINPS      Z0, Z17, Z0
+	VMULPS      Z19, Z0, Z1
+	VRNDSCALEPS $0x08, Z1, Z1
+	VMOVAPS     Z1, Z3
+	VFMSUB231PS Z19, Z0, Z3
+	VFMADD231PS Z20, Z0, Z3
+	VMOVUPS     Z21, Z2
+	VFMADD213PS Z22, Z3, Z2
+	VFMADD213PS Z23, Z3, Z2
+	VFMADD213PS Z24, Z3, Z2
+	VFMADD213PS Z25, Z3, Z2
+	VFMADD213PS Z26, Z3, Z2
+	VSCALEFPS   Z1, Z2, Z0
+	VADDPS      Z18, Z0, Z0
+	VDIVPS      Z0, Z4, Z0
+	VMOVUPS     Z0, K1, (DI)(R12*1)
+
+next:
+	ADDQ    R15, SI
+	ADDQ    R15, DI
 	DECQ    DX
 	JNZ     row
 	LDMXCSR (SP)
@@ -1413,7 +1373,7 @@ TEXT ·reluBackAVX512(SB), NOSPLIT, $0-40
 	DECL    AX
 	KMOVW   AX, K1
 	VXORPS  Z9, Z9, Z9
-	VMOVUPS constants<>+704(SB), Z10
+	VMOVUPS constants<>+192(SB), Z10
 	SHLQ    $0x02, BX
 
 row:
@@ -1491,7 +1451,7 @@ TEXT ·relu6BackAVX512(SB), NOSPLIT, $0-40
 	DECL    AX
 	KMOVW   AX, K1
 	VXORPS  Z9, Z9, Z9
-	VMOVUPS constants<>+704(SB), Z10
+	VMOVUPS constants<>+192(SB), Z10
 	SHLQ    $0x02, BX
 
 row:
@@ -1580,7 +1540,7 @@ TEXT ·sigmoidBackAVX512(SB), NOSPLIT, $0-40
 	SHLL    CL, AX
 	DECL    AX
 	KMOVW   AX, K1
-	VMOVUPS constants<>+576(SB), Z8
+	VMOVUPS constants<>+384(SB), Z8
 	SHLQ    $0x02, BX
 
 row:
@@ -1663,7 +1623,7 @@ TEXT ·tanhBackAVX512(SB), NOSPLIT, $0-40
 	SHLL    CL, AX
 	DECL    AX
 	KMOVW   AX, K1
-	VMOVUPS constants<>+576(SB), Z8
+	VMOVUPS constants<>+384(SB), Z8
 	SHLQ    $0x02, BX
 
 row:
@@ -1739,7 +1699,7 @@ next:
 	RET
 
 // func swishBackAVX512(a *float32, dy *float32, dx *float32, rows int, c int)
-// Requires: AVX, AVX512DQ, AVX512F, SSE
+// Requires: AVX, AVX512F, SSE
 TEXT ·swishBackAVX512(SB), NOSPLIT, $16-40
 	MOVQ    a+0(FP), SI
 	MOVQ    dy+8(FP), DI
@@ -1752,7 +1712,17 @@ TEXT ·swishBackAVX512(SB), NOSPLIT, $16-40
 	SHLL    CL, AX
 	DECL    AX
 	KMOVW   AX, K1
-	VMOVUPS constants<>+576(SB), Z8
+	VMOVUPS constants<>+0(SB), Z16
+	VMOVUPS constants<>+1024(SB), Z17
+	VMOVUPS constants<>+384(SB), Z18
+	VMOVUPS constants<>+1088(SB), Z19
+	VMOVUPS constants<>+1152(SB), Z20
+	VMOVUPS constants<>+576(SB), Z21
+	VMOVUPS constants<>+640(SB), Z22
+	VMOVUPS constants<>+704(SB), Z23
+	VMOVUPS constants<>+768(SB), Z24
+	VMOVUPS constants<>+832(SB), Z25
+	VMOVUPS constants<>+896(SB), Z26
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -1764,214 +1734,166 @@ row:
 	XORQ R12, R12
 
 wide:
-	LEAQ         256(R12), R13
-	CMPQ         R13, BX
-	JG           narrow
-	VMOVUPS      (SI)(R12*1), Z0
-	VMOVUPS      (DI)(R12*1), Z1
-	VMOVUPS      constants<>+320(SB), Z4
-	VMAXPS       Z0, Z4, Z0
-	VMOVUPS      constants<>+448(SB), Z4
-	VMINPS       Z0, Z4, Z5
-	VMOVAPS      Z5, Z0
-	VXORPS       constants<>+1536(SB), Z0, Z0
-	VMOVUPS      constants<>+192(SB), Z4
-	VMINPS       Z0, Z4, Z0
-	VMOVUPS      constants<>+256(SB), Z4
-	VMAXPS       Z0, Z4, Z0
-	VMULPS       constants<>+0(SB), Z0, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VFNMADD231PS constants<>+64(SB), Z2, Z0
-	VFNMADD231PS constants<>+128(SB), Z2, Z0
-	VMOVUPS      constants<>+768(SB), Z3
-	VFMADD213PS  constants<>+832(SB), Z0, Z3
-	VFMADD213PS  constants<>+896(SB), Z0, Z3
-	VFMADD213PS  constants<>+960(SB), Z0, Z3
-	VFMADD213PS  constants<>+1024(SB), Z0, Z3
-	VFMADD213PS  constants<>+1088(SB), Z0, Z3
-	VFMADD213PS  constants<>+576(SB), Z0, Z3
-	VFMADD213PS  constants<>+576(SB), Z0, Z3
-	VSCALEFPS    Z2, Z3, Z0
-	VADDPS       Z8, Z0, Z2
-	VDIVPS       Z2, Z8, Z2
-	VMULPS       Z2, Z0, Z0
-	VFMADD213PS  Z8, Z5, Z0
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS      Z1, (R8)(R12*1)
-	VMOVUPS      64(SI)(R12*1), Z0
-	VMOVUPS      64(DI)(R12*1), Z1
-	VMOVUPS      constants<>+320(SB), Z4
-	VMAXPS       Z0, Z4, Z0
-	VMOVUPS      constants<>+448(SB), Z4
-	VMINPS       Z0, Z4, Z5
-	VMOVAPS      Z5, Z0
-	VXORPS       constants<>+1536(SB), Z0, Z0
-	VMOVUPS      constants<>+192(SB), Z4
-	VMINPS       Z0, Z4, Z0
-	VMOVUPS      constants<>+256(SB), Z4
-	VMAXPS       Z0, Z4, Z0
-	VMULPS       constants<>+0(SB), Z0, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VFNMADD231PS constants<>+64(SB), Z2, Z0
-	VFNMADD231PS constants<>+128(SB), Z2, Z0
-	VMOVUPS      constants<>+768(SB), Z3
-	VFMADD213PS  constants<>+832(SB), Z0, Z3
-	VFMADD213PS  constants<>+896(SB), Z0, Z3
-	VFMADD213PS  constants<>+960(SB), Z0, Z3
-	VFMADD213PS  constants<>+1024(SB), Z0, Z3
-	VFMADD213PS  constants<>+1088(SB), Z0, Z3
-	VFMADD213PS  constants<>+576(SB), Z0, Z3
-	VFMADD213PS  constants<>+576(SB), Z0, Z3
-	VSCALEFPS    Z2, Z3, Z0
-	VADDPS       Z8, Z0, Z2
-	VDIVPS       Z2, Z8, Z2
-	VMULPS       Z2, Z0, Z0
-	VFMADD213PS  Z8, Z5, Z0
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS      Z1, 64(R8)(R12*1)
-	VMOVUPS      128(SI)(R12*1), Z0
-	VMOVUPS      128(DI)(R12*1), Z1
-	VMOVUPS      constants<>+320(SB), Z4
-	VMAXPS       Z0, Z4, Z0
-	VMOVUPS      constants<>+448(SB), Z4
-	VMINPS       Z0, Z4, Z5
-	VMOVAPS      Z5, Z0
-	VXORPS       constants<>+1536(SB), Z0, Z0
-	VMOVUPS      constants<>+192(SB), Z4
-	VMINPS       Z0, Z4, Z0
-	VMOVUPS      constants<>+256(SB), Z4
-	VMAXPS       Z0, Z4, Z0
-	VMULPS       constants<>+0(SB), Z0, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VFNMADD231PS constants<>+64(SB), Z2, Z0
-	VFNMADD231PS constants<>+128(SB), Z2, Z0
-	VMOVUPS      constants<>+768(SB), Z3
-	VFMADD213PS  constants<>+832(SB), Z0, Z3
-	VFMADD213PS  constants<>+896(SB), Z0, Z3
-	VFMADD213PS  constants<>+960(SB), Z0, Z3
-	VFMADD213PS  constants<>+1024(SB), Z0, Z3
-	VFMADD213PS  constants<>+1088(SB), Z0, Z3
-	VFMADD213PS  constants<>+576(SB), Z0, Z3
-	VFMADD213PS  constants<>+576(SB), Z0, Z3
-	VSCALEFPS    Z2, Z3, Z0
-	VADDPS       Z8, Z0, Z2
-	VDIVPS       Z2, Z8, Z2
-	VMULPS       Z2, Z0, Z0
-	VFMADD213PS  Z8, Z5, Z0
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS      Z1, 128(R8)(R12*1)
-	VMOVUPS      192(SI)(R12*1), Z0
-	VMOVUPS      192(DI)(R12*1), Z1
-	VMOVUPS      constants<>+320(SB), Z4
-	VMAXPS       Z0, Z4, Z0
-	VMOVUPS      constants<>+448(SB), Z4
-	VMINPS       Z0, Z4, Z5
-	VMOVAPS      Z5, Z0
-	VXORPS       constants<>+1536(SB), Z0, Z0
-	VMOVUPS      constants<>+192(SB), Z4
-	VMINPS       Z0, Z4, Z0
-	VMOVUPS      constants<>+256(SB), Z4
-	VMAXPS       Z0, Z4, Z0
-	VMULPS       constants<>+0(SB), Z0, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VFNMADD231PS constants<>+64(SB), Z2, Z0
-	VFNMADD231PS constants<>+128(SB), Z2, Z0
-	VMOVUPS      constants<>+768(SB), Z3
-	VFMADD213PS  constants<>+832(SB), Z0, Z3
-	VFMADD213PS  constants<>+896(SB), Z0, Z3
-	VFMADD213PS  constants<>+960(SB), Z0, Z3
-	VFMADD213PS  constants<>+1024(SB), Z0, Z3
-	VFMADD213PS  constants<>+1088(SB), Z0, Z3
-	VFMADD213PS  constants<>+576(SB), Z0, Z3
-	VFMADD213PS  constants<>+576(SB), Z0, Z3
-	VSCALEFPS    Z2, Z3, Z0
-	VADDPS       Z8, Z0, Z2
-	VDIVPS       Z2, Z8, Z2
-	VMULPS       Z2, Z0, Z0
-	VFMADD213PS  Z8, Z5, Z0
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS      Z1, 192(R8)(R12*1)
-	MOVQ         R13, R12
-	JMP          wide
+	LEAQ        256(R12), R13
+	CMPQ        R13, BX
+	JG          narrow
+	VMOVUPS     (SI)(R12*1), Z0
+	VMOVUPS     (DI)(R12*1), Z1
+	VMAXPS      Z0, Z16, Z0
+	VMINPS      Z0, Z17, Z5
+	VMOVAPS     Z5, Z0
+	VMULPS      Z19, Z0, Z2
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMOVAPS     Z2, Z4
+	VFMSUB231PS Z19, Z0, Z4
+	VFMADD231PS Z20, Z0, Z4
+	VMOVUPS     Z21, Z3
+	VFMADD213PS Z22, Z4, Z3
+	VFMADD213PS Z23, Z4, Z3
+	VFMADD213PS Z24, Z4, Z3
+	VFMADD213PS Z25, Z4, Z3
+	VFMADD213PS Z26, Z4, Z3
+	VSCALEFPS   Z2, Z3, Z0
+	VADDPS      Z18, Z0, Z2
+	VDIVPS      Z2, Z18, Z2
+	VMULPS      Z2, Z0, Z0
+	VFMADD213PS Z18, Z5, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z0, Z1, Z1
+	VMOVUPS     Z1, (R8)(R12*1)
+	VMOVUPS     64(SI)(R12*1), Z0
+	VMOVUPS     64(DI)(R12*1), Z1
+	VMAXPS      Z0, Z16, Z0
+	VMINPS      Z0, Z17, Z5
+	VMOVAPS     Z5, Z0
+	VMULPS      Z19, Z0, Z2
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMOVAPS     Z2, Z4
+	VFMSUB231PS Z19, Z0, Z4
+	VFMADD231PS Z20, Z0, Z4
+	VMOVUPS     Z21, Z3
+	VFMADD213PS Z22, Z4, Z3
+	VFMADD213PS Z23, Z4, Z3
+	VFMADD213PS Z24, Z4, Z3
+	VFMADD213PS Z25, Z4, Z3
+	VFMADD213PS Z26, Z4, Z3
+	VSCALEFPS   Z2, Z3, Z0
+	VADDPS      Z18, Z0, Z2
+	VDIVPS      Z2, Z18, Z2
+	VMULPS      Z2, Z0, Z0
+	VFMADD213PS Z18, Z5, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z0, Z1, Z1
+	VMOVUPS     Z1, 64(R8)(R12*1)
+	VMOVUPS     128(SI)(R12*1), Z0
+	VMOVUPS     128(DI)(R12*1), Z1
+	VMAXPS      Z0, Z16, Z0
+	VMINPS      Z0, Z17, Z5
+	VMOVAPS     Z5, Z0
+	VMULPS      Z19, Z0, Z2
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMOVAPS     Z2, Z4
+	VFMSUB231PS Z19, Z0, Z4
+	VFMADD231PS Z20, Z0, Z4
+	VMOVUPS     Z21, Z3
+	VFMADD213PS Z22, Z4, Z3
+	VFMADD213PS Z23, Z4, Z3
+	VFMADD213PS Z24, Z4, Z3
+	VFMADD213PS Z25, Z4, Z3
+	VFMADD213PS Z26, Z4, Z3
+	VSCALEFPS   Z2, Z3, Z0
+	VADDPS      Z18, Z0, Z2
+	VDIVPS      Z2, Z18, Z2
+	VMULPS      Z2, Z0, Z0
+	VFMADD213PS Z18, Z5, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z0, Z1, Z1
+	VMOVUPS     Z1, 128(R8)(R12*1)
+	VMOVUPS     192(SI)(R12*1), Z0
+	VMOVUPS     192(DI)(R12*1), Z1
+	VMAXPS      Z0, Z16, Z0
+	VMINPS      Z0, Z17, Z5
+	VMOVAPS     Z5, Z0
+	VMULPS      Z19, Z0, Z2
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMOVAPS     Z2, Z4
+	VFMSUB231PS Z19, Z0, Z4
+	VFMADD231PS Z20, Z0, Z4
+	VMOVUPS     Z21, Z3
+	VFMADD213PS Z22, Z4, Z3
+	VFMADD213PS Z23, Z4, Z3
+	VFMADD213PS Z24, Z4, Z3
+	VFMADD213PS Z25, Z4, Z3
+	VFMADD213PS Z26, Z4, Z3
+	VSCALEFPS   Z2, Z3, Z0
+	VADDPS      Z18, Z0, Z2
+	VDIVPS      Z2, Z18, Z2
+	VMULPS      Z2, Z0, Z0
+	VFMADD213PS Z18, Z5, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z0, Z1, Z1
+	VMOVUPS     Z1, 192(R8)(R12*1)
+	MOVQ        R13, R12
+	JMP         wide
 
 narrow:
-	LEAQ         64(R12), R13
-	CMPQ         R13, BX
-	JG           tail
-	VMOVUPS      (SI)(R12*1), Z0
-	VMOVUPS      (DI)(R12*1), Z1
-	VMOVUPS      constants<>+320(SB), Z4
-	VMAXPS       Z0, Z4, Z0
-	VMOVUPS      constants<>+448(SB), Z4
-	VMINPS       Z0, Z4, Z5
-	VMOVAPS      Z5, Z0
-	VXORPS       constants<>+1536(SB), Z0, Z0
-	VMOVUPS      constants<>+192(SB), Z4
-	VMINPS       Z0, Z4, Z0
-	VMOVUPS      constants<>+256(SB), Z4
-	VMAXPS       Z0, Z4, Z0
-	VMULPS       constants<>+0(SB), Z0, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VFNMADD231PS constants<>+64(SB), Z2, Z0
-	VFNMADD231PS constants<>+128(SB), Z2, Z0
-	VMOVUPS      constants<>+768(SB), Z3
-	VFMADD213PS  constants<>+832(SB), Z0, Z3
-	VFMADD213PS  constants<>+896(SB), Z0, Z3
-	VFMADD213PS  constants<>+960(SB), Z0, Z3
-	VFMADD213PS  constants<>+1024(SB), Z0, Z3
-	VFMADD213PS  constants<>+1088(SB), Z0, Z3
-	VFMADD213PS  constants<>+576(SB), Z0, Z3
-	VFMADD213PS  constants<>+576(SB), Z0, Z3
-	VSCALEFPS    Z2, Z3, Z0
-	VADDPS       Z8, Z0, Z2
-	VDIVPS       Z2, Z8, Z2
-	VMULPS       Z2, Z0, Z0
-	VFMADD213PS  Z8, Z5, Z0
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS      Z1, (R8)(R12*1)
-	MOVQ         R13, R12
-	JMP          narrow
+	LEAQ        64(R12), R13
+	CMPQ        R13, BX
+	JG          tail
+	VMOVUPS     (SI)(R12*1), Z0
+	VMOVUPS     (DI)(R12*1), Z1
+	VMAXPS      Z0, Z16, Z0
+	VMINPS      Z0, Z17, Z5
+	VMOVAPS     Z5, Z0
+	VMULPS      Z19, Z0, Z2
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMOVAPS     Z2, Z4
+	VFMSUB231PS Z19, Z0, Z4
+	VFMADD231PS Z20, Z0, Z4
+	VMOVUPS     Z21, Z3
+	VFMADD213PS Z22, Z4, Z3
+	VFMADD213PS Z23, Z4, Z3
+	VFMADD213PS Z24, Z4, Z3
+	VFMADD213PS Z25, Z4, Z3
+	VFMADD213PS Z26, Z4, Z3
+	VSCALEFPS   Z2, Z3, Z0
+	VADDPS      Z18, Z0, Z2
+	VDIVPS      Z2, Z18, Z2
+	VMULPS      Z2, Z0, Z0
+	VFMADD213PS Z18, Z5, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z0, Z1, Z1
+	VMOVUPS     Z1, (R8)(R12*1)
+	MOVQ        R13, R12
+	JMP         narrow
 
 tail:
-	CMPQ         R12, BX
-	JGE          next
-	VMOVUPS.Z    (SI)(R12*1), K1, Z0
-	VMOVUPS.Z    (DI)(R12*1), K1, Z1
-	VMOVUPS      constants<>+320(SB), Z4
-	VMAXPS       Z0, Z4, Z0
-	VMOVUPS      constants<>+448(SB), Z4
-	VMINPS       Z0, Z4, Z5
-	VMOVAPS      Z5, Z0
-	VXORPS       constants<>+1536(SB), Z0, Z0
-	VMOVUPS      constants<>+192(SB), Z4
-	VMINPS       Z0, Z4, Z0
-	VMOVUPS      constants<>+256(SB), Z4
-	VMAXPS       Z0, Z4, Z0
-	VMULPS       constants<>+0(SB), Z0, Z2
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VFNMADD231PS constants<>+64(SB), Z2, Z0
-	VFNMADD231PS constants<>+128(SB), Z2, Z0
-	VMOVUPS      constants<>+768(SB), Z3
-	VFMADD213PS  constants<>+832(SB), Z0, Z3
-	VFMADD213PS  constants<>+896(SB), Z0, Z3
-	VFMADD213PS  constants<>+960(SB), Z0, Z3
-	VFMADD213PS  constants<>+1024(SB), Z0, Z3
-	VFMADD213PS  constants<>+1088(SB), Z0, Z3
-	VFMADD213PS  constants<>+576(SB), Z0, Z3
-	VFMADD213PS  constants<>+576(SB), Z0, Z3
-	VSCALEFPS    Z2, Z3, Z0
-	VADDPS       Z8, Z0, Z2
-	VDIVPS       Z2, Z8, Z2
-	VMULPS       Z2, Z0, Z0
-	VFMADD213PS  Z8, Z5, Z0
-	VMULPS       Z2, Z0, Z0
-	VMULPS       Z0, Z1, Z1
-	VMOVUPS      Z1, K1, (R8)(R12*1)
+	CMPQ        R12, BX
+	JGE         next
+	VMOVUPS.Z   (SI)(R12*1), K1, Z0
+	VMOVUPS.Z   (DI)(R12*1), K1, Z1
+	VMAXPS      Z0, Z16, Z0
+	VMINPS      Z0, Z17, Z5
+	VMOVAPS     Z5, Z0
+	VMULPS      Z19, Z0, Z2
+	VRNDSCALEPS $0x08, Z2, Z2
+	VMOVAPS     Z2, Z4
+	VFMSUB231PS Z19, Z0, Z4
+	VFMADD231PS Z20, Z0, Z4
+	VMOVUPS     Z21, Z3
+	VFMADD213PS Z22, Z4, Z3
+	VFMADD213PS Z23, Z4, Z3
+	VFMADD213PS Z24, Z4, Z3
+	VFMADD213PS Z25, Z4, Z3
+	VFMADD213PS Z26, Z4, Z3
+	VSCALEFPS   Z2, Z3, Z0
+	VADDPS      Z18, Z0, Z2
+	VDIVPS      Z2, Z18, Z2
+	VMULPS      Z2, Z0, Z0
+	VFMADD213PS Z18, Z5, Z0
+	VMULPS      Z2, Z0, Z0
+	VMULPS      Z0, Z1, Z1
+	VMOVUPS     Z1, K1, (R8)(R12*1)
 
 next:
 	ADDQ    BX, SI
@@ -1996,7 +1918,7 @@ TEXT ·reluAVX2(SB), NOSPLIT, $0-32
 	LEAQ    tailMasks<>+0(SB), AX
 	VMOVUPS 32(AX)(CX*4), Y15
 	VXORPS  Y9, Y9, Y9
-	VMOVUPS constants<>+704(SB), Y10
+	VMOVUPS constants<>+192(SB), Y10
 	SHLQ    $0x02, BX
 
 row:
@@ -2059,7 +1981,7 @@ TEXT ·relu6AVX2(SB), NOSPLIT, $0-32
 	LEAQ    tailMasks<>+0(SB), AX
 	VMOVUPS 32(AX)(CX*4), Y15
 	VXORPS  Y9, Y9, Y9
-	VMOVUPS constants<>+704(SB), Y10
+	VMOVUPS constants<>+192(SB), Y10
 	SHLQ    $0x02, BX
 
 row:
@@ -2127,7 +2049,14 @@ TEXT ·expAVX2(SB), NOSPLIT, $16-32
 	NEGQ    CX
 	LEAQ    tailMasks<>+0(SB), AX
 	VMOVUPS 32(AX)(CX*4), Y15
-	VMOVUPS constants<>+576(SB), Y8
+	VMOVUPS constants<>+256(SB), Y7
+	VMOVUPS constants<>+320(SB), Y8
+	VMOVUPS constants<>+384(SB), Y9
+	VMOVUPS constants<>+448(SB), Y10
+	VMOVUPS constants<>+512(SB), Y11
+	VMOVUPS constants<>+576(SB), Y12
+	VMOVUPS constants<>+640(SB), Y13
+	VMOVUPS constants<>+704(SB), Y14
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -2139,190 +2068,166 @@ row:
 	XORQ R12, R12
 
 wide:
-	LEAQ         128(R12), R13
-	CMPQ         R13, BX
-	JG           narrow
-	VMOVUPS      (SI)(R12*1), Y0
-	VMOVUPS      constants<>+192(SB), Y3
-	VMINPS       Y0, Y3, Y0
-	VMOVUPS      constants<>+256(SB), Y3
-	VMAXPS       Y0, Y3, Y0
-	VMULPS       constants<>+0(SB), Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS constants<>+64(SB), Y1, Y0
-	VFNMADD231PS constants<>+128(SB), Y1, Y0
-	VMOVUPS      constants<>+768(SB), Y2
-	VFMADD213PS  constants<>+832(SB), Y0, Y2
-	VFMADD213PS  constants<>+896(SB), Y0, Y2
-	VFMADD213PS  constants<>+960(SB), Y0, Y2
-	VFMADD213PS  constants<>+1024(SB), Y0, Y2
-	VFMADD213PS  constants<>+1088(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y3
-	VPSUBD       Y3, Y1, Y1
-	VPADDD       constants<>+1472(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVAPS      Y2, Y0
-	VMOVUPS      Y0, (DI)(R12*1)
-	VMOVUPS      32(SI)(R12*1), Y0
-	VMOVUPS      constants<>+192(SB), Y3
-	VMINPS       Y0, Y3, Y0
-	VMOVUPS      constants<>+256(SB), Y3
-	VMAXPS       Y0, Y3, Y0
-	VMULPS       constants<>+0(SB), Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS constants<>+64(SB), Y1, Y0
-	VFNMADD231PS constants<>+128(SB), Y1, Y0
-	VMOVUPS      constants<>+768(SB), Y2
-	VFMADD213PS  constants<>+832(SB), Y0, Y2
-	VFMADD213PS  constants<>+896(SB), Y0, Y2
-	VFMADD213PS  constants<>+960(SB), Y0, Y2
-	VFMADD213PS  constants<>+1024(SB), Y0, Y2
-	VFMADD213PS  constants<>+1088(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y3
-	VPSUBD       Y3, Y1, Y1
-	VPADDD       constants<>+1472(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVAPS      Y2, Y0
-	VMOVUPS      Y0, 32(DI)(R12*1)
-	VMOVUPS      64(SI)(R12*1), Y0
-	VMOVUPS      constants<>+192(SB), Y3
-	VMINPS       Y0, Y3, Y0
-	VMOVUPS      constants<>+256(SB), Y3
-	VMAXPS       Y0, Y3, Y0
-	VMULPS       constants<>+0(SB), Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS constants<>+64(SB), Y1, Y0
-	VFNMADD231PS constants<>+128(SB), Y1, Y0
-	VMOVUPS      constants<>+768(SB), Y2
-	VFMADD213PS  constants<>+832(SB), Y0, Y2
-	VFMADD213PS  constants<>+896(SB), Y0, Y2
-	VFMADD213PS  constants<>+960(SB), Y0, Y2
-	VFMADD213PS  constants<>+1024(SB), Y0, Y2
-	VFMADD213PS  constants<>+1088(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y3
-	VPSUBD       Y3, Y1, Y1
-	VPADDD       constants<>+1472(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVAPS      Y2, Y0
-	VMOVUPS      Y0, 64(DI)(R12*1)
-	VMOVUPS      96(SI)(R12*1), Y0
-	VMOVUPS      constants<>+192(SB), Y3
-	VMINPS       Y0, Y3, Y0
-	VMOVUPS      constants<>+256(SB), Y3
-	VMAXPS       Y0, Y3, Y0
-	VMULPS       constants<>+0(SB), Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS constants<>+64(SB), Y1, Y0
-	VFNMADD231PS constants<>+128(SB), Y1, Y0
-	VMOVUPS      constants<>+768(SB), Y2
-	VFMADD213PS  constants<>+832(SB), Y0, Y2
-	VFMADD213PS  constants<>+896(SB), Y0, Y2
-	VFMADD213PS  constants<>+960(SB), Y0, Y2
-	VFMADD213PS  constants<>+1024(SB), Y0, Y2
-	VFMADD213PS  constants<>+1088(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y3
-	VPSUBD       Y3, Y1, Y1
-	VPADDD       constants<>+1472(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVAPS      Y2, Y0
-	VMOVUPS      Y0, 96(DI)(R12*1)
-	MOVQ         R13, R12
-	JMP          wide
+	LEAQ        128(R12), R13
+	CMPQ        R13, BX
+	JG          narrow
+	VMOVUPS     (SI)(R12*1), Y0
+	VMINPS      Y0, Y8, Y0
+	VMAXPS      Y0, Y7, Y0
+	VMULPS      Y10, Y0, Y1
+	VROUNDPS    $0x08, Y1, Y1
+	VMOVAPS     Y1, Y3
+	VFMSUB231PS Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VMOVUPS     Y12, Y2
+	VFMADD213PS Y13, Y3, Y2
+	VFMADD213PS Y14, Y3, Y2
+	VFMADD213PS constants<>+768(SB), Y3, Y2
+	VFMADD213PS constants<>+832(SB), Y3, Y2
+	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VCVTPS2DQ   Y1, Y1
+	VPSRAD      $0x01, Y1, Y3
+	VPSUBD      Y3, Y1, Y1
+	VPADDD      constants<>+1536(SB), Y1, Y1
+	VPSLLD      $0x17, Y1, Y1
+	VMULPS      Y1, Y2, Y2
+	VPADDD      constants<>+1536(SB), Y3, Y3
+	VPSLLD      $0x17, Y3, Y3
+	VMULPS      Y3, Y2, Y0
+	VMOVUPS     Y0, (DI)(R12*1)
+	VMOVUPS     32(SI)(R12*1), Y0
+	VMINPS      Y0, Y8, Y0
+	VMAXPS      Y0, Y7, Y0
+	VMULPS      Y10, Y0, Y1
+	VROUNDPS    $0x08, Y1, Y1
+	VMOVAPS     Y1, Y3
+	VFMSUB231PS Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VMOVUPS     Y12, Y2
+	VFMADD213PS Y13, Y3, Y2
+	VFMADD213PS Y14, Y3, Y2
+	VFMADD213PS constants<>+768(SB), Y3, Y2
+	VFMADD213PS constants<>+832(SB), Y3, Y2
+	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VCVTPS2DQ   Y1, Y1
+	VPSRAD      $0x01, Y1, Y3
+	VPSUBD      Y3, Y1, Y1
+	VPADDD      constants<>+1536(SB), Y1, Y1
+	VPSLLD      $0x17, Y1, Y1
+	VMULPS      Y1, Y2, Y2
+	VPADDD      constants<>+1536(SB), Y3, Y3
+	VPSLLD      $0x17, Y3, Y3
+	VMULPS      Y3, Y2, Y0
+	VMOVUPS     Y0, 32(DI)(R12*1)
+	VMOVUPS     64(SI)(R12*1), Y0
+	VMINPS      Y0, Y8, Y0
+	VMAXPS      Y0, Y7, Y0
+	VMULPS      Y10, Y0, Y1
+	VROUNDPS    $0x08, Y1, Y1
+	VMOVAPS     Y1, Y3
+	VFMSUB231PS Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VMOVUPS     Y12, Y2
+	VFMADD213PS Y13, Y3, Y2
+	VFMADD213PS Y14, Y3, Y2
+	VFMADD213PS constants<>+768(SB), Y3, Y2
+	VFMADD213PS constants<>+832(SB), Y3, Y2
+	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VCVTPS2DQ   Y1, Y1
+	VPSRAD      $0x01, Y1, Y3
+	VPSUBD      Y3, Y1, Y1
+	VPADDD      constants<>+1536(SB), Y1, Y1
+	VPSLLD      $0x17, Y1, Y1
+	VMULPS      Y1, Y2, Y2
+	VPADDD      constants<>+1536(SB), Y3, Y3
+	VPSLLD      $0x17, Y3, Y3
+	VMULPS      Y3, Y2, Y0
+	VMOVUPS     Y0, 64(DI)(R12*1)
+	VMOVUPS     96(SI)(R12*1), Y0
+	VMINPS      Y0, Y8, Y0
+	VMAXPS      Y0, Y7, Y0
+	VMULPS      Y10, Y0, Y1
+	VROUNDPS    $0x08, Y1, Y1
+	VMOVAPS     Y1, Y3
+	VFMSUB231PS Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VMOVUPS     Y12, Y2
+	VFMADD213PS Y13, Y3, Y2
+	VFMADD213PS Y14, Y3, Y2
+	VFMADD213PS constants<>+768(SB), Y3, Y2
+	VFMADD213PS constants<>+832(SB), Y3, Y2
+	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VCVTPS2DQ   Y1, Y1
+	VPSRAD      $0x01, Y1, Y3
+	VPSUBD      Y3, Y1, Y1
+	VPADDD      constants<>+1536(SB), Y1, Y1
+	VPSLLD      $0x17, Y1, Y1
+	VMULPS      Y1, Y2, Y2
+	VPADDD      constants<>+1536(SB), Y3, Y3
+	VPSLLD      $0x17, Y3, Y3
+	VMULPS      Y3, Y2, Y0
+	VMOVUPS     Y0, 96(DI)(R12*1)
+	MOVQ        R13, R12
+	JMP         wide
 
 narrow:
-	LEAQ         32(R12), R13
-	CMPQ         R13, BX
-	JG           tail
-	VMOVUPS      (SI)(R12*1), Y0
-	VMOVUPS      constants<>+192(SB), Y3
-	VMINPS       Y0, Y3, Y0
-	VMOVUPS      constants<>+256(SB), Y3
-	VMAXPS       Y0, Y3, Y0
-	VMULPS       constants<>+0(SB), Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS constants<>+64(SB), Y1, Y0
-	VFNMADD231PS constants<>+128(SB), Y1, Y0
-	VMOVUPS      constants<>+768(SB), Y2
-	VFMADD213PS  constants<>+832(SB), Y0, Y2
-	VFMADD213PS  constants<>+896(SB), Y0, Y2
-	VFMADD213PS  constants<>+960(SB), Y0, Y2
-	VFMADD213PS  constants<>+1024(SB), Y0, Y2
-	VFMADD213PS  constants<>+1088(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y3
-	VPSUBD       Y3, Y1, Y1
-	VPADDD       constants<>+1472(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVAPS      Y2, Y0
-	VMOVUPS      Y0, (DI)(R12*1)
-	MOVQ         R13, R12
-	JMP          narrow
+	LEAQ        32(R12), R13
+	CMPQ        R13, BX
+	JG          tail
+	VMOVUPS     (SI)(R12*1), Y0
+	VMINPS      Y0, Y8, Y0
+	VMAXPS      Y0, Y7, Y0
+	VMULPS      Y10, Y0, Y1
+	VROUNDPS    $0x08, Y1, Y1
+	VMOVAPS     Y1, Y3
+	VFMSUB231PS Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VMOVUPS     Y12, Y2
+	VFMADD213PS Y13, Y3, Y2
+	VFMADD213PS Y14, Y3, Y2
+	VFMADD213PS constants<>+768(SB), Y3, Y2
+	VFMADD213PS constants<>+832(SB), Y3, Y2
+	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VCVTPS2DQ   Y1, Y1
+	VPSRAD      $0x01, Y1, Y3
+	VPSUBD      Y3, Y1, Y1
+	VPADDD      constants<>+1536(SB), Y1, Y1
+	VPSLLD      $0x17, Y1, Y1
+	VMULPS      Y1, Y2, Y2
+	VPADDD      constants<>+1536(SB), Y3, Y3
+	VPSLLD      $0x17, Y3, Y3
+	VMULPS      Y3, Y2, Y0
+	VMOVUPS     Y0, (DI)(R12*1)
+	MOVQ        R13, R12
+	JMP         narrow
 
 tail:
-	CMPQ         R12, BX
-	JGE          next
-	VMASKMOVPS   (SI)(R12*1), Y15, Y0
-	VMOVUPS      constants<>+192(SB), Y3
-	VMINPS       Y0, Y3, Y0
-	VMOVUPS      constants<>+256(SB), Y3
-	VMAXPS       Y0, Y3, Y0
-	VMULPS       constants<>+0(SB), Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS constants<>+64(SB), Y1, Y0
-	VFNMADD231PS constants<>+128(SB), Y1, Y0
-	VMOVUPS      constants<>+768(SB), Y2
-	VFMADD213PS  constants<>+832(SB), Y0, Y2
-	VFMADD213PS  constants<>+896(SB), Y0, Y2
-	VFMADD213PS  constants<>+960(SB), Y0, Y2
-	VFMADD213PS  constants<>+1024(SB), Y0, Y2
-	VFMADD213PS  constants<>+1088(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y3
-	VPSUBD       Y3, Y1, Y1
-	VPADDD       constants<>+1472(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVAPS      Y2, Y0
-	VMASKMOVPS   Y0, Y15, (DI)(R12*1)
+	CMPQ        R12, BX
+	JGE         next
+	VMASKMOVPS  (SI)(R12*1), Y15, Y0
+	VMINPS      Y0, Y8, Y0
+	VMAXPS      Y0, Y7, Y0
+	VMULPS      Y10, Y0, Y1
+	VROUNDPS    $0x08, Y1, Y1
+	VMOVAPS     Y1, Y3
+	VFMSUB231PS Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VMOVUPS     Y12, Y2
+	VFMADD213PS Y13, Y3, Y2
+	VFMADD213PS Y14, Y3, Y2
+	VFMADD213PS constants<>+768(SB), Y3, Y2
+	VFMADD213PS constants<>+832(SB), Y3, Y2
+	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VCVTPS2DQ   Y1, Y1
+	VPSRAD      $0x01, Y1, Y3
+	VPSUBD      Y3, Y1, Y1
+	VPADDD      constants<>+1536(SB), Y1, Y1
+	VPSLLD      $0x17, Y1, Y1
+	VMULPS      Y1, Y2, Y2
+	VPADDD      constants<>+1536(SB), Y3, Y3
+	VPSLLD      $0x17, Y3, Y3
+	VMULPS      Y3, Y2, Y0
+	VMASKMOVPS  Y0, Y15, (DI)(R12*1)
 
 next:
 	ADDQ    BX, SI
@@ -2345,7 +2250,14 @@ TEXT ·sigmoidAVX2(SB), NOSPLIT, $16-32
 	NEGQ    CX
 	LEAQ    tailMasks<>+0(SB), AX
 	VMOVUPS 32(AX)(CX*4), Y15
-	VMOVUPS constants<>+576(SB), Y8
+	VMOVUPS constants<>+960(SB), Y7
+	VMOVUPS constants<>+1024(SB), Y8
+	VMOVUPS constants<>+384(SB), Y9
+	VMOVUPS constants<>+1088(SB), Y10
+	VMOVUPS constants<>+1152(SB), Y11
+	VMOVUPS constants<>+576(SB), Y12
+	VMOVUPS constants<>+640(SB), Y13
+	VMOVUPS constants<>+704(SB), Y14
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -2357,208 +2269,457 @@ row:
 	XORQ R12, R12
 
 wide:
-	LEAQ         128(R12), R13
-	CMPQ         R13, BX
-	JG           narrow
-	VMOVUPS      (SI)(R12*1), Y0
-	VXORPS       constants<>+1536(SB), Y0, Y0
-	VMOVUPS      constants<>+192(SB), Y3
-	VMINPS       Y0, Y3, Y0
-	VMOVUPS      constants<>+256(SB), Y3
-	VMAXPS       Y0, Y3, Y0
-	VMULPS       constants<>+0(SB), Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS constants<>+64(SB), Y1, Y0
-	VFNMADD231PS constants<>+128(SB), Y1, Y0
-	VMOVUPS      constants<>+768(SB), Y2
-	VFMADD213PS  constants<>+832(SB), Y0, Y2
-	VFMADD213PS  constants<>+896(SB), Y0, Y2
-	VFMADD213PS  constants<>+960(SB), Y0, Y2
-	VFMADD213PS  constants<>+1024(SB), Y0, Y2
-	VFMADD213PS  constants<>+1088(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y3
-	VPSUBD       Y3, Y1, Y1
-	VPADDD       constants<>+1472(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVAPS      Y2, Y0
-	VADDPS       Y8, Y0, Y0
-	VDIVPS       Y0, Y8, Y0
-	VMOVUPS      Y0, (DI)(R12*1)
-	VMOVUPS      32(SI)(R12*1), Y0
-	VXORPS       constants<>+1536(SB), Y0, Y0
-	VMOVUPS      constants<>+192(SB), Y3
-	VMINPS       Y0, Y3, Y0
-	VMOVUPS      constants<>+256(SB), Y3
-	VMAXPS       Y0, Y3, Y0
-	VMULPS       constants<>+0(SB), Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS constants<>+64(SB), Y1, Y0
-	VFNMADD231PS constants<>+128(SB), Y1, Y0
-	VMOVUPS      constants<>+768(SB), Y2
-	VFMADD213PS  constants<>+832(SB), Y0, Y2
-	VFMADD213PS  constants<>+896(SB), Y0, Y2
-	VFMADD213PS  constants<>+960(SB), Y0, Y2
-	VFMADD213PS  constants<>+1024(SB), Y0, Y2
-	VFMADD213PS  constants<>+1088(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y3
-	VPSUBD       Y3, Y1, Y1
-	VPADDD       constants<>+1472(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVAPS      Y2, Y0
-	VADDPS       Y8, Y0, Y0
-	VDIVPS       Y0, Y8, Y0
-	VMOVUPS      Y0, 32(DI)(R12*1)
-	VMOVUPS      64(SI)(R12*1), Y0
-	VXORPS       constants<>+1536(SB), Y0, Y0
-	VMOVUPS      constants<>+192(SB), Y3
-	VMINPS       Y0, Y3, Y0
-	VMOVUPS      constants<>+256(SB), Y3
-	VMAXPS       Y0, Y3, Y0
-	VMULPS       constants<>+0(SB), Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS constants<>+64(SB), Y1, Y0
-	VFNMADD231PS constants<>+128(SB), Y1, Y0
-	VMOVUPS      constants<>+768(SB), Y2
-	VFMADD213PS  constants<>+832(SB), Y0, Y2
-	VFMADD213PS  constants<>+896(SB), Y0, Y2
-	VFMADD213PS  constants<>+960(SB), Y0, Y2
-	VFMADD213PS  constants<>+1024(SB), Y0, Y2
-	VFMADD213PS  constants<>+1088(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y3
-	VPSUBD       Y3, Y1, Y1
-	VPADDD       constants<>+1472(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVAPS      Y2, Y0
-	VADDPS       Y8, Y0, Y0
-	VDIVPS       Y0, Y8, Y0
-	VMOVUPS      Y0, 64(DI)(R12*1)
-	VMOVUPS      96(SI)(R12*1), Y0
-	VXORPS       constants<>+1536(SB), Y0, Y0
-	VMOVUPS      constants<>+192(SB), Y3
-	VMINPS       Y0, Y3, Y0
-	VMOVUPS      constants<>+256(SB), Y3
-	VMAXPS       Y0, Y3, Y0
-	VMULPS       constants<>+0(SB), Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS constants<>+64(SB), Y1, Y0
-	VFNMADD231PS constants<>+128(SB), Y1, Y0
-	VMOVUPS      constants<>+768(SB), Y2
-	VFMADD213PS  constants<>+832(SB), Y0, Y2
-	VFMADD213PS  constants<>+896(SB), Y0, Y2
-	VFMADD213PS  constants<>+960(SB), Y0, Y2
-	VFMADD213PS  constants<>+1024(SB), Y0, Y2
-	VFMADD213PS  constants<>+1088(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y3
-	VPSUBD       Y3, Y1, Y1
-	VPADDD       constants<>+1472(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVAPS      Y2, Y0
-	VADDPS       Y8, Y0, Y0
-	VDIVPS       Y0, Y8, Y0
-	VMOVUPS      Y0, 96(DI)(R12*1)
-	MOVQ         R13, R12
-	JMP          wide
+	LEAQ        128(R12), R13
+	CMPQ        R13, BX
+	JG          narrow
+	VMOVUPS     (SI)(R12*1), Y0
+	VMAXPS      Y0, Y7, Y0
+	VMINPS      Y0, Y8, Y0
+	VMULPS      Y10, Y0, Y1
+	VROUNDPS    $0x08, Y1, Y1
+	VMOVAPS     Y1, Y3
+	VFMSUB231PS Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VMOVUPS     Y12, Y2
+	VFMADD213PS Y13, Y3, Y2
+	VFMADD213PS Y14, Y3, Y2
+	VFMADD213PS constants<>+768(SB), Y3, Y2
+	VFMADD213PS constants<>+832(SB), Y3, Y2
+	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VCVTPS2DQ   Y1, Y1
+	VPADDD      constants<>+1536(SB), Y1, Y1
+	VPSLLD      $0x17, Y1, Y1
+	VMULPS      Y1, Y2, Y0
+	VADDPS      Y9, Y0, Y0
+	VDIVPS      Y0, Y9, Y0
+	VMOVUPS     Y0, (DI)(R12*1)
+	VMOVUPS     32(SI)(R12*1), Y0
+	VMAXPS      Y0, Y7, Y0
+	VMINPS      Y0, Y8, Y0
+	VMULPS      Y10, Y0, Y1
+	VROUNDPS    $0x08, Y1, Y1
+	VMOVAPS     Y1, Y3
+	VFMSUB231PS Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VMOVUPS     Y12, Y2
+	VFMADD213PS Y13, Y3, Y2
+	VFMADD213PS Y14, Y3, Y2
+	VFMADD213PS constants<>+768(SB), Y3, Y2
+	VFMADD213PS constants<>+832(SB), Y3, Y2
+	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VCVTPS2DQ   Y1, Y1
+	VPADDD      constants<>+1536(SB), Y1, Y1
+	VPSLLD      $0x17, Y1, Y1
+	VMULPS      Y1, Y2, Y0
+	VADDPS      Y9, Y0, Y0
+	VDIVPS      Y0, Y9, Y0
+	VMOVUPS     Y0, 32(DI)(R12*1)
+	VMOVUPS     64(SI)(R12*1), Y0
+	VMAXPS      Y0, Y7, Y0
+	VMINPS      Y0, Y8, Y0
+	VMULPS      Y10, Y0, Y1
+	VROUNDPS    $0x08, Y1, Y1
+	VMOVAPS     Y1, Y3
+	VFMSUB231PS Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VMOVUPS     Y12, Y2
+	VFMADD213PS Y13, Y3, Y2
+	VFMADD213PS Y14, Y3, Y2
+	VFMADD213PS constants<>+768(SB), Y3, Y2
+	VFMADD213PS constants<>+832(SB), Y3, Y2
+	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VCVTPS2DQ   Y1, Y1
+	VPADDD      constants<>+1536(SB), Y1, Y1
+	VPSLLD      $0x17, Y1, Y1
+	VMULPS      Y1, Y2, Y0
+	VADDPS      Y9, Y0, Y0
+	VDIVPS      Y0, Y9, Y0
+	VMOVUPS     Y0, 64(DI)(R12*1)
+	VMOVUPS     96(SI)(R12*1), Y0
+	VMAXPS      Y0, Y7, Y0
+	VMINPS      Y0, Y8, Y0
+	VMULPS      Y10, Y0, Y1
+	VROUNDPS    $0x08, Y1, Y1
+	VMOVAPS     Y1, Y3
+	VFMSUB231PS Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VMOVUPS     Y12, Y2
+	VFMADD213PS Y13, Y3, Y2
+	VFMADD213PS Y14, Y3, Y2
+	VFMADD213PS constants<>+768(SB), Y3, Y2
+	VFMADD213PS constants<>+832(SB), Y3, Y2
+	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VCVTPS2DQ   Y1, Y1
+	VPADDD      constants<>+1536(SB), Y1, Y1
+	VPSLLD      $0x17, Y1, Y1
+	VMULPS      Y1, Y2, Y0
+	VADDPS      Y9, Y0, Y0
+	VDIVPS      Y0, Y9, Y0
+	VMOVUPS     Y0, 96(DI)(R12*1)
+	MOVQ        R13, R12
+	JMP         wide
 
 narrow:
-	LEAQ         32(R12), R13
-	CMPQ         R13, BX
-	JG           tail
-	VMOVUPS      (SI)(R12*1), Y0
-	VXORPS       constants<>+1536(SB), Y0, Y0
-	VMOVUPS      constants<>+192(SB), Y3
-	VMINPS       Y0, Y3, Y0
-	VMOVUPS      constants<>+256(SB), Y3
-	VMAXPS       Y0, Y3, Y0
-	VMULPS       constants<>+0(SB), Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS constants<>+64(SB), Y1, Y0
-	VFNMADD231PS constants<>+128(SB), Y1, Y0
-	VMOVUPS      constants<>+768(SB), Y2
-	VFMADD213PS  constants<>+832(SB), Y0, Y2
-	VFMADD213PS  constants<>+896(SB), Y0, Y2
-	VFMADD213PS  constants<>+960(SB), Y0, Y2
-	VFMADD213PS  constants<>+1024(SB), Y0, Y2
-	VFMADD213PS  constants<>+1088(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y3
-	VPSUBD       Y3, Y1, Y1
-	VPADDD       constants<>+1472(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVAPS      Y2, Y0
-	VADDPS       Y8, Y0, Y0
-	VDIVPS       Y0, Y8, Y0
-	VMOVUPS      Y0, (DI)(R12*1)
-	MOVQ         R13, R12
-	JMP          narrow
+	LEAQ        32(R12), R13
+	CMPQ        R13, BX
+	JG          tail
+	VMOVUPS     (SI)(R12*1), Y0
+	VMAXPS      Y0, Y7, Y0
+	VMINPS      Y0, Y8, Y0
+	VMULPS      Y10, Y0, Y1
+	VROUNDPS    $0x08, Y1, Y1
+	VMOVAPS     Y1, Y3
+	VFMSUB231PS Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VMOVUPS     Y12, Y2
+	VFMADD213PS Y13, Y3, Y2
+	VFMADD213PS Y14, Y3, Y2
+	VFMADD213PS constants<>+768(SB), Y3, Y2
+	VFMADD213PS constants<>+832(SB), Y3, Y2
+	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VCVTPS2DQ   Y1, Y1
+	VPADDD      constants<>+1536(SB), Y1, Y1
+	VPSLLD      $0x17, Y1, Y1
+	VMULPS      Y1, Y2, Y0
+	VADDPS      Y9, Y0, Y0
+	VDIVPS      Y0, Y9, Y0
+	VMOVUPS     Y0, (DI)(R12*1)
+	MOVQ        R13, R12
+	JMP         narrow
 
 tail:
-	CMPQ         R12, BX
-	JGE          next
-	VMASKMOVPS   (SI)(R12*1), Y15, Y0
-	VXORPS       constants<>+1536(SB), Y0, Y0
-	VMOVUPS      constants<>+192(SB), Y3
-	VMINPS       Y0, Y3, Y0
-	VMOVUPS      constants<>+256(SB), Y3
-	VMAXPS       Y0, Y3, Y0
-	VMULPS       constants<>+0(SB), Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS constants<>+64(SB), Y1, Y0
-	VFNMADD231PS constants<>+128(SB), Y1, Y0
-	VMOVUPS      constants<>+768(SB), Y2
-	VFMADD213PS  constants<>+832(SB), Y0, Y2
-	VFMADD213PS  constants<>+896(SB), Y0, Y2
-	VFMADD213PS  constants<>+960(SB), Y0, Y2
-	VFMADD213PS  constants<>+1024(SB), Y0, Y2
-	VFMADD213PS  constants<>+1088(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y3
-	VPSUBD       Y3, Y1, Y1
-	VPADDD       constants<>+1472(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVAPS      Y2, Y0
-	VADDPS       Y8, Y0, Y0
-	VDIVPS       Y0, Y8, Y0
-	VMASKMOVPS   Y0, Y15, (DI)(R12*1)
+	CMPQ        R12, BX
+	JGE         next
+	VMASKMOVPS  (SI)(R12*1), Y15, Y0
+	VMAXPS      Y0, Y7, Y0
+	VMINPS      Y0, Y8, Y0
+	VMULPS      Y10, Y0, Y1
+	VROUNDPS    $0x08, Y1, Y1
+	VMOVAPS     Y1, Y3
+	VFMSUB231PS Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VMOVUPS     Y12, Y2
+	VFMADD213PS Y13, Y3, Y2
+	VFMADD213PS Y14, Y3, Y2
+	VFMADD213PS constants<>+768(SB), Y3, Y2
+	VFMADD213PS constants<>+832(SB), Y3, Y2
+	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VCVTPS2DQ   Y1, Y1
+	VPADDD      constants<>+1536(SB), Y1, Y1
+	VPSLLD      $0x17, Y1, Y1
+	VMULPS      Y1, Y2, Y0
+	VADDPS      Y9, Y0, Y0
+	VDIVPS      Y0, Y9, Y0
+	VMASKMOVPS  Y0, Y15, (DI)(R12*1)
+
+next:
+	ADDQ    BX, SI
+	ADDQ    BX, DI
+	DECQ    DX
+	JNZ     row
+	LDMXCSR (SP)
+	VZEROUPPER
+	RET
+
+// func tanhAVX2(x *float32, y *float32, rows int, c int)
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·tanhAVX2(SB), NOSPLIT, $16-32
+	MOVQ    x+0(FP), SI
+	MOVQ    y+8(FP), DI
+	MOVQ    rows+16(FP), DX
+	MOVQ    c+24(FP), BX
+	MOVQ    BX, CX
+	ANDQ    $0x00000007, CX
+	NEGQ    CX
+	LEAQ    tailMasks<>+0(SB), AX
+	VMOVUPS 32(AX)(CX*4), Y15
+	VMOVUPS constants<>+256(SB), Y7
+	VMOVUPS constants<>+320(SB), Y8
+	VMOVUPS constants<>+384(SB), Y9
+	VMOVUPS constants<>+448(SB), Y10
+	VMOVUPS constants<>+512(SB), Y11
+	VMOVUPS constants<>+576(SB), Y12
+	VMOVUPS constants<>+640(SB), Y13
+	VMOVUPS constants<>+704(SB), Y14
+	STMXCSR (SP)
+	MOVL    (SP), AX
+	ORL     $0x00008040, AX
+	MOVL    AX, 8(SP)
+	LDMXCSR 8(SP)
+	SHLQ    $0x02, BX
+
+row:
+	XORQ R12, R12
+
+wide:
+	LEAQ        128(R12), R13
+	CMPQ        R13, BX
+	JG          narrow
+	VMOVUPS     (SI)(R12*1), Y0
+	VMULPS      Y0, Y0, Y5
+	VMOVUPS     constants<>+1216(SB), Y6
+	VFMADD213PS constants<>+1280(SB), Y5, Y6
+	VFMADD213PS constants<>+1344(SB), Y5, Y6
+	VFMADD213PS constants<>+1408(SB), Y5, Y6
+	VFMADD213PS constants<>+1472(SB), Y5, Y6
+	VMULPS      Y5, Y6, Y6
+	VFMADD213PS Y0, Y0, Y6
+	VANDPS      constants<>+1664(SB), Y0, Y4
+	VADDPS      Y4, Y4, Y5
+	VMINPS      Y5, Y8, Y5
+	VMAXPS      Y5, Y7, Y5
+	VMULPS      Y10, Y5, Y1
+	VROUNDPS    $0x08, Y1, Y1
+	VMOVAPS     Y1, Y3
+	VFMSUB231PS Y10, Y5, Y3
+	VFMADD231PS Y11, Y5, Y3
+	VMOVUPS     Y12, Y2
+	VFMADD213PS Y13, Y3, Y2
+	VFMADD213PS Y14, Y3, Y2
+	VFMADD213PS constants<>+768(SB), Y3, Y2
+	VFMADD213PS constants<>+832(SB), Y3, Y2
+	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VCVTPS2DQ   Y1, Y1
+	VPSRAD      $0x01, Y1, Y3
+	VPSUBD      Y3, Y1, Y1
+	VPADDD      constants<>+1536(SB), Y1, Y1
+	VPSLLD      $0x17, Y1, Y1
+	VMULPS      Y1, Y2, Y2
+	VPADDD      constants<>+1536(SB), Y3, Y3
+	VPSLLD      $0x17, Y3, Y3
+	VMULPS      Y3, Y2, Y5
+	VADDPS      Y9, Y5, Y5
+	VMOVUPS     constants<>+128(SB), Y3
+	VDIVPS      Y5, Y3, Y5
+	VSUBPS      Y5, Y9, Y5
+	VANDPS      constants<>+1600(SB), Y0, Y3
+	VORPS       Y3, Y5, Y0
+	VCMPPS      $0x11, constants<>+64(SB), Y4, Y3
+	VBLENDVPS   Y3, Y6, Y0, Y0
+	VMOVUPS     Y0, (DI)(R12*1)
+	VMOVUPS     32(SI)(R12*1), Y0
+	VMULPS      Y0, Y0, Y5
+	VMOVUPS     constants<>+1216(SB), Y6
+	VFMADD213PS constants<>+1280(SB), Y5, Y6
+	VFMADD213PS constants<>+1344(SB), Y5, Y6
+	VFMADD213PS constants<>+1408(SB), Y5, Y6
+	VFMADD213PS constants<>+1472(SB), Y5, Y6
+	VMULPS      Y5, Y6, Y6
+	VFMADD213PS Y0, Y0, Y6
+	VANDPS      constants<>+1664(SB), Y0, Y4
+	VADDPS      Y4, Y4, Y5
+	VMINPS      Y5, Y8, Y5
+	VMAXPS      Y5, Y7, Y5
+	VMULPS      Y10, Y5, Y1
+	VROUNDPS    $0x08, Y1, Y1
+	VMOVAPS     Y1, Y3
+	VFMSUB231PS Y10, Y5, Y3
+	VFMADD231PS Y11, Y5, Y3
+	VMOVUPS     Y12, Y2
+	VFMADD213PS Y13, Y3, Y2
+	VFMADD213PS Y14, Y3, Y2
+	VFMADD213PS constants<>+768(SB), Y3, Y2
+	VFMADD213PS constants<>+832(SB), Y3, Y2
+	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VCVTPS2DQ   Y1, Y1
+	VPSRAD      $0x01, Y1, Y3
+	VPSUBD      Y3, Y1, Y1
+	VPADDD      constants<>+1536(SB), Y1, Y1
+	VPSLLD      $0x17, Y1, Y1
+	VMULPS      Y1, Y2, Y2
+	VPADDD      constants<>+1536(SB), Y3, Y3
+	VPSLLD      $0x17, Y3, Y3
+	VMULPS      Y3, Y2, Y5
+	VADDPS      Y9, Y5, Y5
+	VMOVUPS     constants<>+128(SB), Y3
+	VDIVPS      Y5, Y3, Y5
+	VSUBPS      Y5, Y9, Y5
+	VANDPS      constants<>+1600(SB), Y0, Y3
+	VORPS       Y3, Y5, Y0
+	VCMPPS      $0x11, constants<>+64(SB), Y4, Y3
+	VBLENDVPS   Y3, Y6, Y0, Y0
+	VMOVUPS     Y0, 32(DI)(R12*1)
+	VMOVUPS     64(SI)(R12*1), Y0
+	VMULPS      Y0, Y0, Y5
+	VMOVUPS     constants<>+1216(SB), Y6
+	VFMADD213PS constants<>+1280(SB), Y5, Y6
+	VFMADD213PS constants<>+1344(SB), Y5, Y6
+	VFMADD213PS constants<>+1408(SB), Y5, Y6
+	VFMADD213PS constants<>+1472(SB), Y5, Y6
+	VMULPS      Y5, Y6, Y6
+	VFMADD213PS Y0, Y0, Y6
+	VANDPS      constants<>+1664(SB), Y0, Y4
+	VADDPS      Y4, Y4, Y5
+	VMINPS      Y5, Y8, Y5
+	VMAXPS      Y5, Y7, Y5
+	VMULPS      Y10, Y5, Y1
+	VROUNDPS    $0x08, Y1, Y1
+	VMOVAPS     Y1, Y3
+	VFMSUB231PS Y10, Y5, Y3
+	VFMADD231PS Y11, Y5, Y3
+	VMOVUPS     Y12, Y2
+	VFMADD213PS Y13, Y3, Y2
+	VFMADD213PS Y14, Y3, Y2
+	VFMADD213PS constants<>+768(SB), Y3, Y2
+	VFMADD213PS constants<>+832(SB), Y3, Y2
+	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VCVTPS2DQ   Y1, Y1
+	VPSRAD      $0x01, Y1, Y3
+	VPSUBD      Y3, Y1, Y1
+	VPADDD      constants<>+1536(SB), Y1, Y1
+	VPSLLD      $0x17, Y1, Y1
+	VMULPS      Y1, Y2, Y2
+	VPADDD      constants<>+1536(SB), Y3, Y3
+	VPSLLD      $0x17, Y3, Y3
+	VMULPS      Y3, Y2, Y5
+	VADDPS      Y9, Y5, Y5
+	VMOVUPS     constants<>+128(SB), Y3
+	VDIVPS      Y5, Y3, Y5
+	VSUBPS      Y5, Y9, Y5
+	VANDPS      constants<>+1600(SB), Y0, Y3
+	VORPS       Y3, Y5, Y0
+	VCMPPS      $0x11, constants<>+64(SB), Y4, Y3
+	VBLENDVPS   Y3, Y6, Y0, Y0
+	VMOVUPS     Y0, 64(DI)(R12*1)
+	VMOVUPS     96(SI)(R12*1), Y0
+	VMULPS      Y0, Y0, Y5
+	VMOVUPS     constants<>+1216(SB), Y6
+	VFMADD213PS constants<>+1280(SB), Y5, Y6
+	VFMADD213PS constants<>+1344(SB), Y5, Y6
+	VFMADD213PS constants<>+1408(SB), Y5, Y6
+	VFMADD213PS constants<>+1472(SB), Y5, Y6
+	VMULPS      Y5, Y6, Y6
+	VFMADD213PS Y0, Y0, Y6
+	VANDPS      constants<>+1664(SB), Y0, Y4
+	VADDPS      Y4, Y4, Y5
+	VMINPS      Y5, Y8, Y5
+	VMAXPS      Y5, Y7, Y5
+	VMULPS      Y10, Y5, Y1
+	VROUNDPS    $0x08, Y1, Y1
+	VMOVAPS     Y1, Y3
+	VFMSUB231PS Y10, Y5, Y3
+	VFMADD231PS Y11, Y5, Y3
+	VMOVUPS     Y12, Y2
+	VFMADD213PS Y13, Y3, Y2
+	VFMADD213PS Y14, Y3, Y2
+	VFMADD213PS constants<>+768(SB), Y3, Y2
+	VFMADD213PS constants<>+832(SB), Y3, Y2
+	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VCVTPS2DQ   Y1, Y1
+	VPSRAD      $0x01, Y1, Y3
+	VPSUBD      Y3, Y1, Y1
+	VPADDD      constants<>+1536(SB), Y1, Y1
+	VPSLLD      $0x17, Y1, Y1
+	VMULPS      Y1, Y2, Y2
+	VPADDD      constants<>+1536(SB), Y3, Y3
+	VPSLLD      $0x17, Y3, Y3
+	VMULPS      Y3, Y2, Y5
+	VADDPS      Y9, Y5, Y5
+	VMOVUPS     constants<>+128(SB), Y3
+	VDIVPS      Y5, Y3, Y5
+	VSUBPS      Y5, Y9, Y5
+	VANDPS      constants<>+1600(SB), Y0, Y3
+	VORPS       Y3, Y5, Y0
+	VCMPPS      $0x11, constants<>+64(SB), Y4, Y3
+	VBLENDVPS   Y3, Y6, Y0, Y0
+	VMOVUPS     Y0, 96(DI)(R12*1)
+	MOVQ        R13, R12
+	JMP         wide
+
+narrow:
+	LEAQ        32(R12), R13
+	CMPQ        R13, BX
+	JG          tail
+	VMOVUPS     (SI)(R12*1), Y0
+	VMULPS      Y0, Y0, Y5
+	VMOVUPS     constants<>+1216(SB), Y6
+	VFMADD213PS constants<>+1280(SB), Y5, Y6
+	VFMADD213PS constants<>+1344(SB), Y5, Y6
+	VFMADD213PS constants<>+1408(SB), Y5, Y6
+	VFMADD213PS constants<>+1472(SB), Y5, Y6
+	VMULPS      Y5, Y6, Y6
+	VFMADD213PS Y0, Y0, Y6
+	VANDPS      constants<>+1664(SB), Y0, Y4
+	VADDPS      Y4, Y4, Y5
+	VMINPS      Y5, Y8, Y5
+	VMAXPS      Y5, Y7, Y5
+	VMULPS      Y10, Y5, Y1
+	VROUNDPS    $0x08, Y1, Y1
+	VMOVAPS     Y1, Y3
+	VFMSUB231PS Y10, Y5, Y3
+	VFMADD231PS Y11, Y5, Y3
+	VMOVUPS     Y12, Y2
+	VFMADD213PS Y13, Y3, Y2
+	VFMADD213PS Y14, Y3, Y2
+	VFMADD213PS constants<>+768(SB), Y3, Y2
+	VFMADD213PS constants<>+832(SB), Y3, Y2
+	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VCVTPS2DQ   Y1, Y1
+	VPSRAD      $0x01, Y1, Y3
+	VPSUBD      Y3, Y1, Y1
+	VPADDD      constants<>+1536(SB), Y1, Y1
+	VPSLLD      $0x17, Y1, Y1
+	VMULPS      Y1, Y2, Y2
+	VPADDD      constants<>+1536(SB), Y3, Y3
+	VPSLLD      $0x17, Y3, Y3
+	VMULPS      Y3, Y2, Y5
+	VADDPS      Y9, Y5, Y5
+	VMOVUPS     constants<>+128(SB), Y3
+	VDIVPS      Y5, Y3, Y5
+	VSUBPS      Y5, Y9, Y5
+	VANDPS      constants<>+1600(SB), Y0, Y3
+	VORPS       Y3, Y5, Y0
+	VCMPPS      $0x11, constants<>+64(SB), Y4, Y3
+	VBLENDVPS   Y3, Y6, Y0, Y0
+	VMOVUPS     Y0, (DI)(R12*1)
+	MOVQ        R13, R12
+	JMP         narrow
+
+tail:
+	CMPQ        R12, BX
+	JGE         next
+	VMASKMOVPS  (SI)(R12*1), Y15, Y0
+	VMULPS      Y0, Y0, Y5
+	VMOVUPS     constants<>+1216(SB), Y6
+	VFMADD213PS constants<>+1280(SB), Y5, Y6
+	VFMADD213PS constants<>+1344(SB), Y5, Y6
+	VFMADD213PS constants<>+1408(SB), Y5, Y6
+	VFMADD213PS constants<>+1472(SB), Y5, Y6
+	VMULPS      Y5, Y6, Y6
+	VFMADD213PS Y0, Y0, Y6
+	VANDPS      constants<>+1664(SB), Y0, Y4
+	VADDPS      Y4, Y4, Y5
+	VMINPS      Y5, Y8, Y5
+	VMAXPS      Y5, Y7, Y5
+	VMULPS      Y10, Y5, Y1
+	VROUNDPS    $0x08, Y1, Y1
+	VMOVAPS     Y1, Y3
+	VFMSUB231PS Y10, Y5, Y3
+	VFMADD231PS Y11, Y5, Y3
+	VMOVUPS     Y12, Y2
+	VFMADD213PS Y13, Y3, Y2
+	VFMADD213PS Y14, Y3, Y2
+	VFMADD213PS constants<>+768(SB), Y3, Y2
+	VFMADD213PS constants<>+832(SB), Y3, Y2
+	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VCVTPS2DQ   Y1, Y1
+	VPSRAD      $0x01, Y1, Y3
+	VPSUBD      Y3, Y1, Y1
+	VPADDD      constants<>+1536(SB), Y1, Y1
+	VPSLLD      $0x17, Y1, Y1
+	VMULPS      Y1, Y2, Y2
+	VPADDD      constants<>+1536(SB), Y3, Y3
+	VPSLLD      $0x17, Y3, Y3
+	VMULPS      Y3, Y2, Y5
+	VADDPS      Y9, Y5, Y5
+	VMOVUPS     constants<>+128(SB), Y3
+	VDIVPS      Y5, Y3, Y5
+	VSUBPS      Y5, Y9, Y5
+	VANDPS      constants<>+1600(SB), Y0, Y3
+	VORPS       Y3, Y5, Y0
+	VCMPPS      $0x11, constants<>+64(SB), Y4, Y3
+	VBLENDVPS   Y3, Y6, Y0, Y0
+	VMASKMOVPS  Y0, Y15, (DI)(R12*1)
 
 next:
 	ADDQ    BX, SI
@@ -2581,7 +2742,14 @@ TEXT ·swishAVX2(SB), NOSPLIT, $16-40
 	NEGQ    CX
 	LEAQ    tailMasks<>+0(SB), AX
 	VMOVUPS 32(AX)(CX*4), Y15
-	VMOVUPS constants<>+576(SB), Y8
+	VMOVUPS constants<>+960(SB), Y7
+	VMOVUPS constants<>+1024(SB), Y8
+	VMOVUPS constants<>+384(SB), Y9
+	VMOVUPS constants<>+1088(SB), Y10
+	VMOVUPS constants<>+1152(SB), Y11
+	VMOVUPS constants<>+576(SB), Y12
+	VMOVUPS constants<>+640(SB), Y13
+	VMOVUPS constants<>+704(SB), Y14
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -2595,556 +2763,158 @@ row:
 	XORQ R12, R12
 
 wide:
-	LEAQ         128(R12), R13
-	CMPQ         R13, BX
-	JG           narrow
-	VMOVUPS      (SI)(R12*1), Y0
-	VMOVUPS      constants<>+384(SB), Y3
-	VMAXPS       Y0, Y3, Y4
-	VMOVAPS      Y4, Y0
-	VXORPS       constants<>+1536(SB), Y0, Y0
-	VMOVUPS      constants<>+192(SB), Y3
-	VMINPS       Y0, Y3, Y0
-	VMOVUPS      constants<>+256(SB), Y3
-	VMAXPS       Y0, Y3, Y0
-	VMULPS       constants<>+0(SB), Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS constants<>+64(SB), Y1, Y0
-	VFNMADD231PS constants<>+128(SB), Y1, Y0
-	VMOVUPS      constants<>+768(SB), Y2
-	VFMADD213PS  constants<>+832(SB), Y0, Y2
-	VFMADD213PS  constants<>+896(SB), Y0, Y2
-	VFMADD213PS  constants<>+960(SB), Y0, Y2
-	VFMADD213PS  constants<>+1024(SB), Y0, Y2
-	VFMADD213PS  constants<>+1088(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y3
-	VPSUBD       Y3, Y1, Y1
-	VPADDD       constants<>+1472(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVAPS      Y2, Y0
-	VADDPS       Y8, Y0, Y0
-	VDIVPS       Y0, Y4, Y0
-	VMOVUPS      Y0, (DI)(R12*1)
-	VMOVUPS      32(SI)(R12*1), Y0
-	VMOVUPS      constants<>+384(SB), Y3
-	VMAXPS       Y0, Y3, Y4
-	VMOVAPS      Y4, Y0
-	VXORPS       constants<>+1536(SB), Y0, Y0
-	VMOVUPS      constants<>+192(SB), Y3
-	VMINPS       Y0, Y3, Y0
-	VMOVUPS      constants<>+256(SB), Y3
-	VMAXPS       Y0, Y3, Y0
-	VMULPS       constants<>+0(SB), Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS constants<>+64(SB), Y1, Y0
-	VFNMADD231PS constants<>+128(SB), Y1, Y0
-	VMOVUPS      constants<>+768(SB), Y2
-	VFMADD213PS  constants<>+832(SB), Y0, Y2
-	VFMADD213PS  constants<>+896(SB), Y0, Y2
-	VFMADD213PS  constants<>+960(SB), Y0, Y2
-	VFMADD213PS  constants<>+1024(SB), Y0, Y2
-	VFMADD213PS  constants<>+1088(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y3
-	VPSUBD       Y3, Y1, Y1
-	VPADDD       constants<>+1472(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVAPS      Y2, Y0
-	VADDPS       Y8, Y0, Y0
-	VDIVPS       Y0, Y4, Y0
-	VMOVUPS      Y0, 32(DI)(R12*1)
-	VMOVUPS      64(SI)(R12*1), Y0
-	VMOVUPS      constants<>+384(SB), Y3
-	VMAXPS       Y0, Y3, Y4
-	VMOVAPS      Y4, Y0
-	VXORPS       constants<>+1536(SB), Y0, Y0
-	VMOVUPS      constants<>+192(SB), Y3
-	VMINPS       Y0, Y3, Y0
-	VMOVUPS      constants<>+256(SB), Y3
-	VMAXPS       Y0, Y3, Y0
-	VMULPS       constants<>+0(SB), Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS constants<>+64(SB), Y1, Y0
-	VFNMADD231PS constants<>+128(SB), Y1, Y0
-	VMOVUPS      constants<>+768(SB), Y2
-	VFMADD213PS  constants<>+832(SB), Y0, Y2
-	VFMADD213PS  constants<>+896(SB), Y0, Y2
-	VFMADD213PS  constants<>+960(SB), Y0, Y2
-	VFMADD213PS  constants<>+1024(SB), Y0, Y2
-	VFMADD213PS  constants<>+1088(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y3
-	VPSUBD       Y3, Y1, Y1
-	VPADDD       constants<>+1472(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVAPS      Y2, Y0
-	VADDPS       Y8, Y0, Y0
-	VDIVPS       Y0, Y4, Y0
-	VMOVUPS      Y0, 64(DI)(R12*1)
-	VMOVUPS      96(SI)(R12*1), Y0
-	VMOVUPS      constants<>+384(SB), Y3
-	VMAXPS       Y0, Y3, Y4
-	VMOVAPS      Y4, Y0
-	VXORPS       constants<>+1536(SB), Y0, Y0
-	VMOVUPS      constants<>+192(SB), Y3
-	VMINPS       Y0, Y3, Y0
-	VMOVUPS      constants<>+256(SB), Y3
-	VMAXPS       Y0, Y3, Y0
-	VMULPS       constants<>+0(SB), Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS constants<>+64(SB), Y1, Y0
-	VFNMADD231PS constants<>+128(SB), Y1, Y0
-	VMOVUPS      constants<>+768(SB), Y2
-	VFMADD213PS  constants<>+832(SB), Y0, Y2
-	VFMADD213PS  constants<>+896(SB), Y0, Y2
-	VFMADD213PS  constants<>+960(SB), Y0, Y2
-	VFMADD213PS  constants<>+1024(SB), Y0, Y2
-	VFMADD213PS  constants<>+1088(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y3
-	VPSUBD       Y3, Y1, Y1
-	VPADDD       constants<>+1472(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVAPS      Y2, Y0
-	VADDPS       Y8, Y0, Y0
-	VDIVPS       Y0, Y4, Y0
-	VMOVUPS      Y0, 96(DI)(R12*1)
-	MOVQ         R13, R12
-	JMP          wide
+	LEAQ        128(R12), R13
+	CMPQ        R13, BX
+	JG          narrow
+	VMOVUPS     (SI)(R12*1), Y0
+	VMAXPS      Y0, Y7, Y4
+	VMOVAPS     Y4, Y0
+	VMINPS      Y0, Y8, Y0
+	VMULPS      Y10, Y0, Y1
+	VROUNDPS    $0x08, Y1, Y1
+	VMOVAPS     Y1, Y3
+	VFMSUB231PS Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VMOVUPS     Y12, Y2
+	VFMADD213PS Y13, Y3, Y2
+	VFMADD213PS Y14, Y3, Y2
+	VFMADD213PS constants<>+768(SB), Y3, Y2
+	VFMADD213PS constants<>+832(SB), Y3, Y2
+	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VCVTPS2DQ   Y1, Y1
+	VPADDD      constants<>+1536(SB), Y1, Y1
+	VPSLLD      $0x17, Y1, Y1
+	VMULPS      Y1, Y2, Y0
+	VADDPS      Y9, Y0, Y0
+	VDIVPS      Y0, Y4, Y0
+	VMOVUPS     Y0, (DI)(R12*1)
+	VMOVUPS     32(SI)(R12*1), Y0
+	VMAXPS      Y0, Y7, Y4
+	VMOVAPS     Y4, Y0
+	VMINPS      Y0, Y8, Y0
+	VMULPS      Y10, Y0, Y1
+	VROUNDPS    $0x08, Y1, Y1
+	VMOVAPS     Y1, Y3
+	VFMSUB231PS Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VMOVUPS     Y12, Y2
+	VFMADD213PS Y13, Y3, Y2
+	VFMADD213PS Y14, Y3, Y2
+	VFMADD213PS constants<>+768(SB), Y3, Y2
+	VFMADD213PS constants<>+832(SB), Y3, Y2
+	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VCVTPS2DQ   Y1, Y1
+	VPADDD      constants<>+1536(SB), Y1, Y1
+	VPSLLD      $0x17, Y1, Y1
+	VMULPS      Y1, Y2, Y0
+	VADDPS      Y9, Y0, Y0
+	VDIVPS      Y0, Y4, Y0
+	VMOVUPS     Y0, 32(DI)(R12*1)
+	VMOVUPS     64(SI)(R12*1), Y0
+	VMAXPS      Y0, Y7, Y4
+	VMOVAPS     Y4, Y0
+	VMINPS      Y0, Y8, Y0
+	VMULPS      Y10, Y0, Y1
+	VROUNDPS    $0x08, Y1, Y1
+	VMOVAPS     Y1, Y3
+	VFMSUB231PS Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VMOVUPS     Y12, Y2
+	VFMADD213PS Y13, Y3, Y2
+	VFMADD213PS Y14, Y3, Y2
+	VFMADD213PS constants<>+768(SB), Y3, Y2
+	VFMADD213PS constants<>+832(SB), Y3, Y2
+	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VCVTPS2DQ   Y1, Y1
+	VPADDD      constants<>+1536(SB), Y1, Y1
+	VPSLLD      $0x17, Y1, Y1
+	VMULPS      Y1, Y2, Y0
+	VADDPS      Y9, Y0, Y0
+	VDIVPS      Y0, Y4, Y0
+	VMOVUPS     Y0, 64(DI)(R12*1)
+	VMOVUPS     96(SI)(R12*1), Y0
+	VMAXPS      Y0, Y7, Y4
+	VMOVAPS     Y4, Y0
+	VMINPS      Y0, Y8, Y0
+	VMULPS      Y10, Y0, Y1
+	VROUNDPS    $0x08, Y1, Y1
+	VMOVAPS     Y1, Y3
+	VFMSUB231PS Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VMOVUPS     Y12, Y2
+	VFMADD213PS Y13, Y3, Y2
+	VFMADD213PS Y14, Y3, Y2
+	VFMADD213PS constants<>+768(SB), Y3, Y2
+	VFMADD213PS constants<>+832(SB), Y3, Y2
+	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VCVTPS2DQ   Y1, Y1
+	VPADDD      constants<>+1536(SB), Y1, Y1
+	VPSLLD      $0x17, Y1, Y1
+	VMULPS      Y1, Y2, Y0
+	VADDPS      Y9, Y0, Y0
+	VDIVPS      Y0, Y4, Y0
+	VMOVUPS     Y0, 96(DI)(R12*1)
+	MOVQ        R13, R12
+	JMP         wide
 
 narrow:
-	LEAQ         32(R12), R13
-	CMPQ         R13, BX
-	JG           tail
-	VMOVUPS      (SI)(R12*1), Y0
-	VMOVUPS      constants<>+384(SB), Y3
-	VMAXPS       Y0, Y3, Y4
-	VMOVAPS      Y4, Y0
-	VXORPS       constants<>+1536(SB), Y0, Y0
-	VMOVUPS      constants<>+192(SB), Y3
-	VMINPS       Y0, Y3, Y0
-	VMOVUPS      constants<>+256(SB), Y3
-	VMAXPS       Y0, Y3, Y0
-	VMULPS       constants<>+0(SB), Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS constants<>+64(SB), Y1, Y0
-	VFNMADD231PS constants<>+128(SB), Y1, Y0
-	VMOVUPS      constants<>+768(SB), Y2
-	VFMADD213PS  constants<>+832(SB), Y0, Y2
-	VFMADD213PS  constants<>+896(SB), Y0, Y2
-	VFMADD213PS  constants<>+960(SB), Y0, Y2
-	VFMADD213PS  constants<>+1024(SB), Y0, Y2
-	VFMADD213PS  constants<>+1088(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y3
-	VPSUBD       Y3, Y1, Y1
-	VPADDD       constants<>+1472(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVAPS      Y2, Y0
-	VADDPS       Y8, Y0, Y0
-	VDIVPS       Y0, Y4, Y0
-	VMOVUPS      Y0, (DI)(R12*1)
-	MOVQ         R13, R12
-	JMP          narrow
+	LEAQ        32(R12), R13
+	CMPQ        R13, BX
+	JG          tail
+	VMOVUPS     (SI)(R12*1), Y0
+	VMAXPS      Y0, Y7, Y4
+	VMOVAPS     Y4, Y0
+	VMINPS      Y0, Y8, Y0
+	VMULPS      Y10, Y0, Y1
+	VROUNDPS    $0x08, Y1, Y1
+	VMOVAPS     Y1, Y3
+	VFMSUB231PS Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VMOVUPS     Y12, Y2
+	VFMADD213PS Y13, Y3, Y2
+	VFMADD213PS Y14, Y3, Y2
+	VFMADD213PS constants<>+768(SB), Y3, Y2
+	VFMADD213PS constants<>+832(SB), Y3, Y2
+	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VCVTPS2DQ   Y1, Y1
+	VPADDD      constants<>+1536(SB), Y1, Y1
+	VPSLLD      $0x17, Y1, Y1
+	VMULPS      Y1, Y2, Y0
+	VADDPS      Y9, Y0, Y0
+	VDIVPS      Y0, Y4, Y0
+	VMOVUPS     Y0, (DI)(R12*1)
+	MOVQ        R13, R12
+	JMP         narrow
 
 tail:
-	CMPQ         R12, BX
-	JGE          next
-	VMASKMOVPS   (SI)(R12*1), Y15, Y0
-	VMOVUPS      constants<>+384(SB), Y3
-	VMAXPS       Y0, Y3, Y4
-	VMOVAPS      Y4, Y0
-	VXORPS       constants<>+1536(SB), Y0, Y0
-	VMOVUPS      constants<>+192(SB), Y3
-	VMINPS       Y0, Y3, Y0
-	VMOVUPS      constants<>+256(SB), Y3
-	VMAXPS       Y0, Y3, Y0
-	VMULPS       constants<>+0(SB), Y0, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS constants<>+64(SB), Y1, Y0
-	VFNMADD231PS constants<>+128(SB), Y1, Y0
-	VMOVUPS      constants<>+768(SB), Y2
-	VFMADD213PS  constants<>+832(SB), Y0, Y2
-	VFMADD213PS  constants<>+896(SB), Y0, Y2
-	VFMADD213PS  constants<>+960(SB), Y0, Y2
-	VFMADD213PS  constants<>+1024(SB), Y0, Y2
-	VFMADD213PS  constants<>+1088(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VFMADD213PS  constants<>+576(SB), Y0, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y3
-	VPSUBD       Y3, Y1, Y1
-	VPADDD       constants<>+1472(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVAPS      Y2, Y0
-	VADDPS       Y8, Y0, Y0
-	VDIVPS       Y0, Y4, Y0
-	VMASKMOVPS   Y0, Y15, (DI)(R12*1)
+	CMPQ        R12, BX
+	JGE         next
+	VMASKMOVPS  (SI)(R12*1), Y15, Y0
+	VMAXPS      Y0, Y7, Y4
+	VMOVAPS     Y4, Y0
+	VMINPS      Y0, Y8, Y0
+	VMULPS      Y10, Y0, Y1
+	VROUNDPS    $0x08, Y1, Y1
+	VMOVAPS     Y1, Y3
+	VFMSUB231PS Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VMOVUPS     Y12, Y2
+	VFMADD213PS Y13, Y3, Y2
+	VFMADD213PS Y14, Y3, Y2
+	VFMADD213PS constants<>+768(SB), Y3, Y2
+	VFMADD213PS constants<>+832(SB), Y3, Y2
+	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VCVTPS2DQ   Y1, Y1
+	VPADDD      constants<>+1536(SB), Y1, Y1
+	VPSLLD      $0x17, Y1, Y1
+	VMULPS      Y1, Y2, Y0
+	VADDPS      Y9, Y0, Y0
+	VDIVPS      Y0, Y4, Y0
+	VMASKMOVPS  Y0, Y15, (DI)(R12*1)
 
 next:
 	ADDQ    R15, SI
 	ADDQ    R15, DI
-	DECQ    DX
-	JNZ     row
-	LDMXCSR (SP)
-	VZEROUPPER
-	RET
-
-// func tanhAVX2(x *float32, y *float32, rows int, c int)
-// Requires: AVX, AVX2, FMA3, SSE
-TEXT ·tanhAVX2(SB), NOSPLIT, $16-32
-	MOVQ    x+0(FP), SI
-	MOVQ    y+8(FP), DI
-	MOVQ    rows+16(FP), DX
-	MOVQ    c+24(FP), BX
-	MOVQ    BX, CX
-	ANDQ    $0x00000007, CX
-	NEGQ    CX
-	LEAQ    tailMasks<>+0(SB), AX
-	VMOVUPS 32(AX)(CX*4), Y15
-	VMOVUPS constants<>+576(SB), Y8
-	STMXCSR (SP)
-	MOVL    (SP), AX
-	ORL     $0x00008040, AX
-	MOVL    AX, 8(SP)
-	LDMXCSR 8(SP)
-	SHLQ    $0x02, BX
-
-row:
-	XORQ R12, R12
-
-wide:
-	LEAQ         128(R12), R13
-	CMPQ         R13, BX
-	JG           narrow
-	VMOVUPS      (SI)(R12*1), Y0
-	VMULPS       Y0, Y0, Y5
-	VMOVUPS      constants<>+1152(SB), Y6
-	VFMADD213PS  constants<>+1216(SB), Y5, Y6
-	VFMADD213PS  constants<>+1280(SB), Y5, Y6
-	VFMADD213PS  constants<>+1344(SB), Y5, Y6
-	VFMADD213PS  constants<>+1408(SB), Y5, Y6
-	VMULPS       Y5, Y6, Y6
-	VFMADD213PS  Y0, Y0, Y6
-	VANDPS       constants<>+1600(SB), Y0, Y4
-	VADDPS       Y4, Y4, Y5
-	VMOVUPS      constants<>+192(SB), Y3
-	VMINPS       Y5, Y3, Y5
-	VMOVUPS      constants<>+256(SB), Y3
-	VMAXPS       Y5, Y3, Y5
-	VMULPS       constants<>+0(SB), Y5, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS constants<>+64(SB), Y1, Y5
-	VFNMADD231PS constants<>+128(SB), Y1, Y5
-	VMOVUPS      constants<>+768(SB), Y2
-	VFMADD213PS  constants<>+832(SB), Y5, Y2
-	VFMADD213PS  constants<>+896(SB), Y5, Y2
-	VFMADD213PS  constants<>+960(SB), Y5, Y2
-	VFMADD213PS  constants<>+1024(SB), Y5, Y2
-	VFMADD213PS  constants<>+1088(SB), Y5, Y2
-	VFMADD213PS  constants<>+576(SB), Y5, Y2
-	VFMADD213PS  constants<>+576(SB), Y5, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y3
-	VPSUBD       Y3, Y1, Y1
-	VPADDD       constants<>+1472(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVAPS      Y2, Y5
-	VADDPS       Y8, Y5, Y5
-	VMOVUPS      constants<>+640(SB), Y3
-	VDIVPS       Y5, Y3, Y5
-	VSUBPS       Y5, Y8, Y5
-	VANDPS       constants<>+1536(SB), Y0, Y3
-	VORPS        Y3, Y5, Y0
-	VCMPPS       $0x11, constants<>+512(SB), Y4, Y3
-	VBLENDVPS    Y3, Y6, Y0, Y0
-	VMOVUPS      Y0, (DI)(R12*1)
-	VMOVUPS      32(SI)(R12*1), Y0
-	VMULPS       Y0, Y0, Y5
-	VMOVUPS      constants<>+1152(SB), Y6
-	VFMADD213PS  constants<>+1216(SB), Y5, Y6
-	VFMADD213PS  constants<>+1280(SB), Y5, Y6
-	VFMADD213PS  constants<>+1344(SB), Y5, Y6
-	VFMADD213PS  constants<>+1408(SB), Y5, Y6
-	VMULPS       Y5, Y6, Y6
-	VFMADD213PS  Y0, Y0, Y6
-	VANDPS       constants<>+1600(SB), Y0, Y4
-	VADDPS       Y4, Y4, Y5
-	VMOVUPS      constants<>+192(SB), Y3
-	VMINPS       Y5, Y3, Y5
-	VMOVUPS      constants<>+256(SB), Y3
-	VMAXPS       Y5, Y3, Y5
-	VMULPS       constants<>+0(SB), Y5, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS constants<>+64(SB), Y1, Y5
-	VFNMADD231PS constants<>+128(SB), Y1, Y5
-	VMOVUPS      constants<>+768(SB), Y2
-	VFMADD213PS  constants<>+832(SB), Y5, Y2
-	VFMADD213PS  constants<>+896(SB), Y5, Y2
-	VFMADD213PS  constants<>+960(SB), Y5, Y2
-	VFMADD213PS  constants<>+1024(SB), Y5, Y2
-	VFMADD213PS  constants<>+1088(SB), Y5, Y2
-	VFMADD213PS  constants<>+576(SB), Y5, Y2
-	VFMADD213PS  constants<>+576(SB), Y5, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y3
-	VPSUBD       Y3, Y1, Y1
-	VPADDD       constants<>+1472(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVAPS      Y2, Y5
-	VADDPS       Y8, Y5, Y5
-	VMOVUPS      constants<>+640(SB), Y3
-	VDIVPS       Y5, Y3, Y5
-	VSUBPS       Y5, Y8, Y5
-	VANDPS       constants<>+1536(SB), Y0, Y3
-	VORPS        Y3, Y5, Y0
-	VCMPPS       $0x11, constants<>+512(SB), Y4, Y3
-	VBLENDVPS    Y3, Y6, Y0, Y0
-	VMOVUPS      Y0, 32(DI)(R12*1)
-	VMOVUPS      64(SI)(R12*1), Y0
-	VMULPS       Y0, Y0, Y5
-	VMOVUPS      constants<>+1152(SB), Y6
-	VFMADD213PS  constants<>+1216(SB), Y5, Y6
-	VFMADD213PS  constants<>+1280(SB), Y5, Y6
-	VFMADD213PS  constants<>+1344(SB), Y5, Y6
-	VFMADD213PS  constants<>+1408(SB), Y5, Y6
-	VMULPS       Y5, Y6, Y6
-	VFMADD213PS  Y0, Y0, Y6
-	VANDPS       constants<>+1600(SB), Y0, Y4
-	VADDPS       Y4, Y4, Y5
-	VMOVUPS      constants<>+192(SB), Y3
-	VMINPS       Y5, Y3, Y5
-	VMOVUPS      constants<>+256(SB), Y3
-	VMAXPS       Y5, Y3, Y5
-	VMULPS       constants<>+0(SB), Y5, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS constants<>+64(SB), Y1, Y5
-	VFNMADD231PS constants<>+128(SB), Y1, Y5
-	VMOVUPS      constants<>+768(SB), Y2
-	VFMADD213PS  constants<>+832(SB), Y5, Y2
-	VFMADD213PS  constants<>+896(SB), Y5, Y2
-	VFMADD213PS  constants<>+960(SB), Y5, Y2
-	VFMADD213PS  constants<>+1024(SB), Y5, Y2
-	VFMADD213PS  constants<>+1088(SB), Y5, Y2
-	VFMADD213PS  constants<>+576(SB), Y5, Y2
-	VFMADD213PS  constants<>+576(SB), Y5, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y3
-	VPSUBD       Y3, Y1, Y1
-	VPADDD       constants<>+1472(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVAPS      Y2, Y5
-	VADDPS       Y8, Y5, Y5
-	VMOVUPS      constants<>+640(SB), Y3
-	VDIVPS       Y5, Y3, Y5
-	VSUBPS       Y5, Y8, Y5
-	VANDPS       constants<>+1536(SB), Y0, Y3
-	VORPS        Y3, Y5, Y0
-	VCMPPS       $0x11, constants<>+512(SB), Y4, Y3
-	VBLENDVPS    Y3, Y6, Y0, Y0
-	VMOVUPS      Y0, 64(DI)(R12*1)
-	VMOVUPS      96(SI)(R12*1), Y0
-	VMULPS       Y0, Y0, Y5
-	VMOVUPS      constants<>+1152(SB), Y6
-	VFMADD213PS  constants<>+1216(SB), Y5, Y6
-	VFMADD213PS  constants<>+1280(SB), Y5, Y6
-	VFMADD213PS  constants<>+1344(SB), Y5, Y6
-	VFMADD213PS  constants<>+1408(SB), Y5, Y6
-	VMULPS       Y5, Y6, Y6
-	VFMADD213PS  Y0, Y0, Y6
-	VANDPS       constants<>+1600(SB), Y0, Y4
-	VADDPS       Y4, Y4, Y5
-	VMOVUPS      constants<>+192(SB), Y3
-	VMINPS       Y5, Y3, Y5
-	VMOVUPS      constants<>+256(SB), Y3
-	VMAXPS       Y5, Y3, Y5
-	VMULPS       constants<>+0(SB), Y5, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS constants<>+64(SB), Y1, Y5
-	VFNMADD231PS constants<>+128(SB), Y1, Y5
-	VMOVUPS      constants<>+768(SB), Y2
-	VFMADD213PS  constants<>+832(SB), Y5, Y2
-	VFMADD213PS  constants<>+896(SB), Y5, Y2
-	VFMADD213PS  constants<>+960(SB), Y5, Y2
-	VFMADD213PS  constants<>+1024(SB), Y5, Y2
-	VFMADD213PS  constants<>+1088(SB), Y5, Y2
-	VFMADD213PS  constants<>+576(SB), Y5, Y2
-	VFMADD213PS  constants<>+576(SB), Y5, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y3
-	VPSUBD       Y3, Y1, Y1
-	VPADDD       constants<>+1472(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVAPS      Y2, Y5
-	VADDPS       Y8, Y5, Y5
-	VMOVUPS      constants<>+640(SB), Y3
-	VDIVPS       Y5, Y3, Y5
-	VSUBPS       Y5, Y8, Y5
-	VANDPS       constants<>+1536(SB), Y0, Y3
-	VORPS        Y3, Y5, Y0
-	VCMPPS       $0x11, constants<>+512(SB), Y4, Y3
-	VBLENDVPS    Y3, Y6, Y0, Y0
-	VMOVUPS      Y0, 96(DI)(R12*1)
-	MOVQ         R13, R12
-	JMP          wide
-
-narrow:
-	LEAQ         32(R12), R13
-	CMPQ         R13, BX
-	JG           tail
-	VMOVUPS      (SI)(R12*1), Y0
-	VMULPS       Y0, Y0, Y5
-	VMOVUPS      constants<>+1152(SB), Y6
-	VFMADD213PS  constants<>+1216(SB), Y5, Y6
-	VFMADD213PS  constants<>+1280(SB), Y5, Y6
-	VFMADD213PS  constants<>+1344(SB), Y5, Y6
-	VFMADD213PS  constants<>+1408(SB), Y5, Y6
-	VMULPS       Y5, Y6, Y6
-	VFMADD213PS  Y0, Y0, Y6
-	VANDPS       constants<>+1600(SB), Y0, Y4
-	VADDPS       Y4, Y4, Y5
-	VMOVUPS      constants<>+192(SB), Y3
-	VMINPS       Y5, Y3, Y5
-	VMOVUPS      constants<>+256(SB), Y3
-	VMAXPS       Y5, Y3, Y5
-	VMULPS       constants<>+0(SB), Y5, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS constants<>+64(SB), Y1, Y5
-	VFNMADD231PS constants<>+128(SB), Y1, Y5
-	VMOVUPS      constants<>+768(SB), Y2
-	VFMADD213PS  constants<>+832(SB), Y5, Y2
-	VFMADD213PS  constants<>+896(SB), Y5, Y2
-	VFMADD213PS  constants<>+960(SB), Y5, Y2
-	VFMADD213PS  constants<>+1024(SB), Y5, Y2
-	VFMADD213PS  constants<>+1088(SB), Y5, Y2
-	VFMADD213PS  constants<>+576(SB), Y5, Y2
-	VFMADD213PS  constants<>+576(SB), Y5, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y3
-	VPSUBD       Y3, Y1, Y1
-	VPADDD       constants<>+1472(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVAPS      Y2, Y5
-	VADDPS       Y8, Y5, Y5
-	VMOVUPS      constants<>+640(SB), Y3
-	VDIVPS       Y5, Y3, Y5
-	VSUBPS       Y5, Y8, Y5
-	VANDPS       constants<>+1536(SB), Y0, Y3
-	VORPS        Y3, Y5, Y0
-	VCMPPS       $0x11, constants<>+512(SB), Y4, Y3
-	VBLENDVPS    Y3, Y6, Y0, Y0
-	VMOVUPS      Y0, (DI)(R12*1)
-	MOVQ         R13, R12
-	JMP          narrow
-
-tail:
-	CMPQ         R12, BX
-	JGE          next
-	VMASKMOVPS   (SI)(R12*1), Y15, Y0
-	VMULPS       Y0, Y0, Y5
-	VMOVUPS      constants<>+1152(SB), Y6
-	VFMADD213PS  constants<>+1216(SB), Y5, Y6
-	VFMADD213PS  constants<>+1280(SB), Y5, Y6
-	VFMADD213PS  constants<>+1344(SB), Y5, Y6
-	VFMADD213PS  constants<>+1408(SB), Y5, Y6
-	VMULPS       Y5, Y6, Y6
-	VFMADD213PS  Y0, Y0, Y6
-	VANDPS       constants<>+1600(SB), Y0, Y4
-	VADDPS       Y4, Y4, Y5
-	VMOVUPS      constants<>+192(SB), Y3
-	VMINPS       Y5, Y3, Y5
-	VMOVUPS      constants<>+256(SB), Y3
-	VMAXPS       Y5, Y3, Y5
-	VMULPS       constants<>+0(SB), Y5, Y1
-	VROUNDPS     $0x08, Y1, Y1
-	VFNMADD231PS constants<>+64(SB), Y1, Y5
-	VFNMADD231PS constants<>+128(SB), Y1, Y5
-	VMOVUPS      constants<>+768(SB), Y2
-	VFMADD213PS  constants<>+832(SB), Y5, Y2
-	VFMADD213PS  constants<>+896(SB), Y5, Y2
-	VFMADD213PS  constants<>+960(SB), Y5, Y2
-	VFMADD213PS  constants<>+1024(SB), Y5, Y2
-	VFMADD213PS  constants<>+1088(SB), Y5, Y2
-	VFMADD213PS  constants<>+576(SB), Y5, Y2
-	VFMADD213PS  constants<>+576(SB), Y5, Y2
-	VCVTPS2DQ    Y1, Y1
-	VPSRAD       $0x01, Y1, Y3
-	VPSUBD       Y3, Y1, Y1
-	VPADDD       constants<>+1472(SB), Y3, Y3
-	VPSLLD       $0x17, Y3, Y3
-	VMULPS       Y3, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y1, Y1
-	VPSLLD       $0x17, Y1, Y1
-	VMULPS       Y1, Y2, Y2
-	VMOVAPS      Y2, Y5
-	VADDPS       Y8, Y5, Y5
-	VMOVUPS      constants<>+640(SB), Y3
-	VDIVPS       Y5, Y3, Y5
-	VSUBPS       Y5, Y8, Y5
-	VANDPS       constants<>+1536(SB), Y0, Y3
-	VORPS        Y3, Y5, Y0
-	VCMPPS       $0x11, constants<>+512(SB), Y4, Y3
-	VBLENDVPS    Y3, Y6, Y0, Y0
-	VMASKMOVPS   Y0, Y15, (DI)(R12*1)
-
-next:
-	ADDQ    BX, SI
-	ADDQ    BX, DI
 	DECQ    DX
 	JNZ     row
 	LDMXCSR (SP)
@@ -3165,7 +2935,7 @@ TEXT ·reluBackAVX2(SB), NOSPLIT, $0-40
 	LEAQ    tailMasks<>+0(SB), AX
 	VMOVUPS 32(AX)(CX*4), Y15
 	VXORPS  Y9, Y9, Y9
-	VMOVUPS constants<>+704(SB), Y10
+	VMOVUPS constants<>+192(SB), Y10
 	SHLQ    $0x02, BX
 
 row:
@@ -3242,7 +3012,7 @@ TEXT ·relu6BackAVX2(SB), NOSPLIT, $0-40
 	LEAQ    tailMasks<>+0(SB), AX
 	VMOVUPS 32(AX)(CX*4), Y15
 	VXORPS  Y9, Y9, Y9
-	VMOVUPS constants<>+704(SB), Y10
+	VMOVUPS constants<>+192(SB), Y10
 	SHLQ    $0x02, BX
 
 row:
@@ -3330,7 +3100,7 @@ TEXT ·sigmoidBackAVX2(SB), NOSPLIT, $0-40
 	NEGQ    CX
 	LEAQ    tailMasks<>+0(SB), AX
 	VMOVUPS 32(AX)(CX*4), Y15
-	VMOVUPS constants<>+576(SB), Y8
+	VMOVUPS constants<>+384(SB), Y8
 	SHLQ    $0x02, BX
 
 row:
@@ -3412,7 +3182,7 @@ TEXT ·tanhBackAVX2(SB), NOSPLIT, $0-40
 	NEGQ    CX
 	LEAQ    tailMasks<>+0(SB), AX
 	VMOVUPS 32(AX)(CX*4), Y15
-	VMOVUPS constants<>+576(SB), Y8
+	VMOVUPS constants<>+384(SB), Y8
 	SHLQ    $0x02, BX
 
 row:
@@ -3500,7 +3270,14 @@ TEXT ·swishBackAVX2(SB), NOSPLIT, $16-40
 	NEGQ    CX
 	LEAQ    tailMasks<>+0(SB), AX
 	VMOVUPS 32(AX)(CX*4), Y15
-	VMOVUPS constants<>+576(SB), Y8
+	VMOVUPS constants<>+0(SB), Y7
+	VMOVUPS constants<>+1024(SB), Y8
+	VMOVUPS constants<>+384(SB), Y9
+	VMOVUPS constants<>+1088(SB), Y10
+	VMOVUPS constants<>+1152(SB), Y11
+	VMOVUPS constants<>+576(SB), Y12
+	VMOVUPS constants<>+640(SB), Y13
+	VMOVUPS constants<>+704(SB), Y14
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -3512,268 +3289,184 @@ row:
 	XORQ R12, R12
 
 wide:
-	LEAQ         128(R12), R13
-	CMPQ         R13, BX
-	JG           narrow
-	VMOVUPS      (SI)(R12*1), Y0
-	VMOVUPS      (DI)(R12*1), Y1
-	VMOVUPS      constants<>+320(SB), Y4
-	VMAXPS       Y0, Y4, Y0
-	VMOVUPS      constants<>+448(SB), Y4
-	VMINPS       Y0, Y4, Y5
-	VMOVAPS      Y5, Y0
-	VXORPS       constants<>+1536(SB), Y0, Y0
-	VMOVUPS      constants<>+192(SB), Y4
-	VMINPS       Y0, Y4, Y0
-	VMOVUPS      constants<>+256(SB), Y4
-	VMAXPS       Y0, Y4, Y0
-	VMULPS       constants<>+0(SB), Y0, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VFNMADD231PS constants<>+64(SB), Y2, Y0
-	VFNMADD231PS constants<>+128(SB), Y2, Y0
-	VMOVUPS      constants<>+768(SB), Y3
-	VFMADD213PS  constants<>+832(SB), Y0, Y3
-	VFMADD213PS  constants<>+896(SB), Y0, Y3
-	VFMADD213PS  constants<>+960(SB), Y0, Y3
-	VFMADD213PS  constants<>+1024(SB), Y0, Y3
-	VFMADD213PS  constants<>+1088(SB), Y0, Y3
-	VFMADD213PS  constants<>+576(SB), Y0, Y3
-	VFMADD213PS  constants<>+576(SB), Y0, Y3
-	VCVTPS2DQ    Y2, Y2
-	VPSRAD       $0x01, Y2, Y4
-	VPSUBD       Y4, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y4, Y4
-	VPSLLD       $0x17, Y4, Y4
-	VMULPS       Y4, Y3, Y3
-	VPADDD       constants<>+1472(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y3, Y3
-	VMOVAPS      Y3, Y0
-	VADDPS       Y8, Y0, Y2
-	VDIVPS       Y2, Y8, Y2
-	VMULPS       Y2, Y0, Y0
-	VFMADD213PS  Y8, Y5, Y0
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VMOVUPS      Y1, (R8)(R12*1)
-	VMOVUPS      32(SI)(R12*1), Y0
-	VMOVUPS      32(DI)(R12*1), Y1
-	VMOVUPS      constants<>+320(SB), Y4
-	VMAXPS       Y0, Y4, Y0
-	VMOVUPS      constants<>+448(SB), Y4
-	VMINPS       Y0, Y4, Y5
-	VMOVAPS      Y5, Y0
-	VXORPS       constants<>+1536(SB), Y0, Y0
-	VMOVUPS      constants<>+192(SB), Y4
-	VMINPS       Y0, Y4, Y0
-	VMOVUPS      constants<>+256(SB), Y4
-	VMAXPS       Y0, Y4, Y0
-	VMULPS       constants<>+0(SB), Y0, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VFNMADD231PS constants<>+64(SB), Y2, Y0
-	VFNMADD231PS constants<>+128(SB), Y2, Y0
-	VMOVUPS      constants<>+768(SB), Y3
-	VFMADD213PS  constants<>+832(SB), Y0, Y3
-	VFMADD213PS  constants<>+896(SB), Y0, Y3
-	VFMADD213PS  constants<>+960(SB), Y0, Y3
-	VFMADD213PS  constants<>+1024(SB), Y0, Y3
-	VFMADD213PS  constants<>+1088(SB), Y0, Y3
-	VFMADD213PS  constants<>+576(SB), Y0, Y3
-	VFMADD213PS  constants<>+576(SB), Y0, Y3
-	VCVTPS2DQ    Y2, Y2
-	VPSRAD       $0x01, Y2, Y4
-	VPSUBD       Y4, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y4, Y4
-	VPSLLD       $0x17, Y4, Y4
-	VMULPS       Y4, Y3, Y3
-	VPADDD       constants<>+1472(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y3, Y3
-	VMOVAPS      Y3, Y0
-	VADDPS       Y8, Y0, Y2
-	VDIVPS       Y2, Y8, Y2
-	VMULPS       Y2, Y0, Y0
-	VFMADD213PS  Y8, Y5, Y0
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VMOVUPS      Y1, 32(R8)(R12*1)
-	VMOVUPS      64(SI)(R12*1), Y0
-	VMOVUPS      64(DI)(R12*1), Y1
-	VMOVUPS      constants<>+320(SB), Y4
-	VMAXPS       Y0, Y4, Y0
-	VMOVUPS      constants<>+448(SB), Y4
-	VMINPS       Y0, Y4, Y5
-	VMOVAPS      Y5, Y0
-	VXORPS       constants<>+1536(SB), Y0, Y0
-	VMOVUPS      constants<>+192(SB), Y4
-	VMINPS       Y0, Y4, Y0
-	VMOVUPS      constants<>+256(SB), Y4
-	VMAXPS       Y0, Y4, Y0
-	VMULPS       constants<>+0(SB), Y0, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VFNMADD231PS constants<>+64(SB), Y2, Y0
-	VFNMADD231PS constants<>+128(SB), Y2, Y0
-	VMOVUPS      constants<>+768(SB), Y3
-	VFMADD213PS  constants<>+832(SB), Y0, Y3
-	VFMADD213PS  constants<>+896(SB), Y0, Y3
-	VFMADD213PS  constants<>+960(SB), Y0, Y3
-	VFMADD213PS  constants<>+1024(SB), Y0, Y3
-	VFMADD213PS  constants<>+1088(SB), Y0, Y3
-	VFMADD213PS  constants<>+576(SB), Y0, Y3
-	VFMADD213PS  constants<>+576(SB), Y0, Y3
-	VCVTPS2DQ    Y2, Y2
-	VPSRAD       $0x01, Y2, Y4
-	VPSUBD       Y4, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y4, Y4
-	VPSLLD       $0x17, Y4, Y4
-	VMULPS       Y4, Y3, Y3
-	VPADDD       constants<>+1472(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y3, Y3
-	VMOVAPS      Y3, Y0
-	VADDPS       Y8, Y0, Y2
-	VDIVPS       Y2, Y8, Y2
-	VMULPS       Y2, Y0, Y0
-	VFMADD213PS  Y8, Y5, Y0
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VMOVUPS      Y1, 64(R8)(R12*1)
-	VMOVUPS      96(SI)(R12*1), Y0
-	VMOVUPS      96(DI)(R12*1), Y1
-	VMOVUPS      constants<>+320(SB), Y4
-	VMAXPS       Y0, Y4, Y0
-	VMOVUPS      constants<>+448(SB), Y4
-	VMINPS       Y0, Y4, Y5
-	VMOVAPS      Y5, Y0
-	VXORPS       constants<>+1536(SB), Y0, Y0
-	VMOVUPS      constants<>+192(SB), Y4
-	VMINPS       Y0, Y4, Y0
-	VMOVUPS      constants<>+256(SB), Y4
-	VMAXPS       Y0, Y4, Y0
-	VMULPS       constants<>+0(SB), Y0, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VFNMADD231PS constants<>+64(SB), Y2, Y0
-	VFNMADD231PS constants<>+128(SB), Y2, Y0
-	VMOVUPS      constants<>+768(SB), Y3
-	VFMADD213PS  constants<>+832(SB), Y0, Y3
-	VFMADD213PS  constants<>+896(SB), Y0, Y3
-	VFMADD213PS  constants<>+960(SB), Y0, Y3
-	VFMADD213PS  constants<>+1024(SB), Y0, Y3
-	VFMADD213PS  constants<>+1088(SB), Y0, Y3
-	VFMADD213PS  constants<>+576(SB), Y0, Y3
-	VFMADD213PS  constants<>+576(SB), Y0, Y3
-	VCVTPS2DQ    Y2, Y2
-	VPSRAD       $0x01, Y2, Y4
-	VPSUBD       Y4, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y4, Y4
-	VPSLLD       $0x17, Y4, Y4
-	VMULPS       Y4, Y3, Y3
-	VPADDD       constants<>+1472(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y3, Y3
-	VMOVAPS      Y3, Y0
-	VADDPS       Y8, Y0, Y2
-	VDIVPS       Y2, Y8, Y2
-	VMULPS       Y2, Y0, Y0
-	VFMADD213PS  Y8, Y5, Y0
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VMOVUPS      Y1, 96(R8)(R12*1)
-	MOVQ         R13, R12
-	JMP          wide
+	LEAQ        128(R12), R13
+	CMPQ        R13, BX
+	JG          narrow
+	VMOVUPS     (SI)(R12*1), Y0
+	VMOVUPS     (DI)(R12*1), Y1
+	VMAXPS      Y0, Y7, Y0
+	VMINPS      Y0, Y8, Y5
+	VMOVAPS     Y5, Y0
+	VMULPS      Y10, Y0, Y2
+	VROUNDPS    $0x08, Y2, Y2
+	VMOVAPS     Y2, Y4
+	VFMSUB231PS Y10, Y0, Y4
+	VFMADD231PS Y11, Y0, Y4
+	VMOVUPS     Y12, Y3
+	VFMADD213PS Y13, Y4, Y3
+	VFMADD213PS Y14, Y4, Y3
+	VFMADD213PS constants<>+768(SB), Y4, Y3
+	VFMADD213PS constants<>+832(SB), Y4, Y3
+	VFMADD213PS constants<>+896(SB), Y4, Y3
+	VCVTPS2DQ   Y2, Y2
+	VPADDD      constants<>+1536(SB), Y2, Y2
+	VPSLLD      $0x17, Y2, Y2
+	VMULPS      Y2, Y3, Y0
+	VADDPS      Y9, Y0, Y2
+	VDIVPS      Y2, Y9, Y2
+	VMULPS      Y2, Y0, Y0
+	VFMADD213PS Y9, Y5, Y0
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y0, Y1, Y1
+	VMOVUPS     Y1, (R8)(R12*1)
+	VMOVUPS     32(SI)(R12*1), Y0
+	VMOVUPS     32(DI)(R12*1), Y1
+	VMAXPS      Y0, Y7, Y0
+	VMINPS      Y0, Y8, Y5
+	VMOVAPS     Y5, Y0
+	VMULPS      Y10, Y0, Y2
+	VROUNDPS    $0x08, Y2, Y2
+	VMOVAPS     Y2, Y4
+	VFMSUB231PS Y10, Y0, Y4
+	VFMADD231PS Y11, Y0, Y4
+	VMOVUPS     Y12, Y3
+	VFMADD213PS Y13, Y4, Y3
+	VFMADD213PS Y14, Y4, Y3
+	VFMADD213PS constants<>+768(SB), Y4, Y3
+	VFMADD213PS constants<>+832(SB), Y4, Y3
+	VFMADD213PS constants<>+896(SB), Y4, Y3
+	VCVTPS2DQ   Y2, Y2
+	VPADDD      constants<>+1536(SB), Y2, Y2
+	VPSLLD      $0x17, Y2, Y2
+	VMULPS      Y2, Y3, Y0
+	VADDPS      Y9, Y0, Y2
+	VDIVPS      Y2, Y9, Y2
+	VMULPS      Y2, Y0, Y0
+	VFMADD213PS Y9, Y5, Y0
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y0, Y1, Y1
+	VMOVUPS     Y1, 32(R8)(R12*1)
+	VMOVUPS     64(SI)(R12*1), Y0
+	VMOVUPS     64(DI)(R12*1), Y1
+	VMAXPS      Y0, Y7, Y0
+	VMINPS      Y0, Y8, Y5
+	VMOVAPS     Y5, Y0
+	VMULPS      Y10, Y0, Y2
+	VROUNDPS    $0x08, Y2, Y2
+	VMOVAPS     Y2, Y4
+	VFMSUB231PS Y10, Y0, Y4
+	VFMADD231PS Y11, Y0, Y4
+	VMOVUPS     Y12, Y3
+	VFMADD213PS Y13, Y4, Y3
+	VFMADD213PS Y14, Y4, Y3
+	VFMADD213PS constants<>+768(SB), Y4, Y3
+	VFMADD213PS constants<>+832(SB), Y4, Y3
+	VFMADD213PS constants<>+896(SB), Y4, Y3
+	VCVTPS2DQ   Y2, Y2
+	VPADDD      constants<>+1536(SB), Y2, Y2
+	VPSLLD      $0x17, Y2, Y2
+	VMULPS      Y2, Y3, Y0
+	VADDPS      Y9, Y0, Y2
+	VDIVPS      Y2, Y9, Y2
+	VMULPS      Y2, Y0, Y0
+	VFMADD213PS Y9, Y5, Y0
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y0, Y1, Y1
+	VMOVUPS     Y1, 64(R8)(R12*1)
+	VMOVUPS     96(SI)(R12*1), Y0
+	VMOVUPS     96(DI)(R12*1), Y1
+	VMAXPS      Y0, Y7, Y0
+	VMINPS      Y0, Y8, Y5
+	VMOVAPS     Y5, Y0
+	VMULPS      Y10, Y0, Y2
+	VROUNDPS    $0x08, Y2, Y2
+	VMOVAPS     Y2, Y4
+	VFMSUB231PS Y10, Y0, Y4
+	VFMADD231PS Y11, Y0, Y4
+	VMOVUPS     Y12, Y3
+	VFMADD213PS Y13, Y4, Y3
+	VFMADD213PS Y14, Y4, Y3
+	VFMADD213PS constants<>+768(SB), Y4, Y3
+	VFMADD213PS constants<>+832(SB), Y4, Y3
+	VFMADD213PS constants<>+896(SB), Y4, Y3
+	VCVTPS2DQ   Y2, Y2
+	VPADDD      constants<>+1536(SB), Y2, Y2
+	VPSLLD      $0x17, Y2, Y2
+	VMULPS      Y2, Y3, Y0
+	VADDPS      Y9, Y0, Y2
+	VDIVPS      Y2, Y9, Y2
+	VMULPS      Y2, Y0, Y0
+	VFMADD213PS Y9, Y5, Y0
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y0, Y1, Y1
+	VMOVUPS     Y1, 96(R8)(R12*1)
+	MOVQ        R13, R12
+	JMP         wide
 
 narrow:
-	LEAQ         32(R12), R13
-	CMPQ         R13, BX
-	JG           tail
-	VMOVUPS      (SI)(R12*1), Y0
-	VMOVUPS      (DI)(R12*1), Y1
-	VMOVUPS      constants<>+320(SB), Y4
-	VMAXPS       Y0, Y4, Y0
-	VMOVUPS      constants<>+448(SB), Y4
-	VMINPS       Y0, Y4, Y5
-	VMOVAPS      Y5, Y0
-	VXORPS       constants<>+1536(SB), Y0, Y0
-	VMOVUPS      constants<>+192(SB), Y4
-	VMINPS       Y0, Y4, Y0
-	VMOVUPS      constants<>+256(SB), Y4
-	VMAXPS       Y0, Y4, Y0
-	VMULPS       constants<>+0(SB), Y0, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VFNMADD231PS constants<>+64(SB), Y2, Y0
-	VFNMADD231PS constants<>+128(SB), Y2, Y0
-	VMOVUPS      constants<>+768(SB), Y3
-	VFMADD213PS  constants<>+832(SB), Y0, Y3
-	VFMADD213PS  constants<>+896(SB), Y0, Y3
-	VFMADD213PS  constants<>+960(SB), Y0, Y3
-	VFMADD213PS  constants<>+1024(SB), Y0, Y3
-	VFMADD213PS  constants<>+1088(SB), Y0, Y3
-	VFMADD213PS  constants<>+576(SB), Y0, Y3
-	VFMADD213PS  constants<>+576(SB), Y0, Y3
-	VCVTPS2DQ    Y2, Y2
-	VPSRAD       $0x01, Y2, Y4
-	VPSUBD       Y4, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y4, Y4
-	VPSLLD       $0x17, Y4, Y4
-	VMULPS       Y4, Y3, Y3
-	VPADDD       constants<>+1472(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y3, Y3
-	VMOVAPS      Y3, Y0
-	VADDPS       Y8, Y0, Y2
-	VDIVPS       Y2, Y8, Y2
-	VMULPS       Y2, Y0, Y0
-	VFMADD213PS  Y8, Y5, Y0
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VMOVUPS      Y1, (R8)(R12*1)
-	MOVQ         R13, R12
-	JMP          narrow
+	LEAQ        32(R12), R13
+	CMPQ        R13, BX
+	JG          tail
+	VMOVUPS     (SI)(R12*1), Y0
+	VMOVUPS     (DI)(R12*1), Y1
+	VMAXPS      Y0, Y7, Y0
+	VMINPS      Y0, Y8, Y5
+	VMOVAPS     Y5, Y0
+	VMULPS      Y10, Y0, Y2
+	VROUNDPS    $0x08, Y2, Y2
+	VMOVAPS     Y2, Y4
+	VFMSUB231PS Y10, Y0, Y4
+	VFMADD231PS Y11, Y0, Y4
+	VMOVUPS     Y12, Y3
+	VFMADD213PS Y13, Y4, Y3
+	VFMADD213PS Y14, Y4, Y3
+	VFMADD213PS constants<>+768(SB), Y4, Y3
+	VFMADD213PS constants<>+832(SB), Y4, Y3
+	VFMADD213PS constants<>+896(SB), Y4, Y3
+	VCVTPS2DQ   Y2, Y2
+	VPADDD      constants<>+1536(SB), Y2, Y2
+	VPSLLD      $0x17, Y2, Y2
+	VMULPS      Y2, Y3, Y0
+	VADDPS      Y9, Y0, Y2
+	VDIVPS      Y2, Y9, Y2
+	VMULPS      Y2, Y0, Y0
+	VFMADD213PS Y9, Y5, Y0
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y0, Y1, Y1
+	VMOVUPS     Y1, (R8)(R12*1)
+	MOVQ        R13, R12
+	JMP         narrow
 
 tail:
-	CMPQ         R12, BX
-	JGE          next
-	VMASKMOVPS   (SI)(R12*1), Y15, Y0
-	VMASKMOVPS   (DI)(R12*1), Y15, Y1
-	VMOVUPS      constants<>+320(SB), Y4
-	VMAXPS       Y0, Y4, Y0
-	VMOVUPS      constants<>+448(SB), Y4
-	VMINPS       Y0, Y4, Y5
-	VMOVAPS      Y5, Y0
-	VXORPS       constants<>+1536(SB), Y0, Y0
-	VMOVUPS      constants<>+192(SB), Y4
-	VMINPS       Y0, Y4, Y0
-	VMOVUPS      constants<>+256(SB), Y4
-	VMAXPS       Y0, Y4, Y0
-	VMULPS       constants<>+0(SB), Y0, Y2
-	VROUNDPS     $0x08, Y2, Y2
-	VFNMADD231PS constants<>+64(SB), Y2, Y0
-	VFNMADD231PS constants<>+128(SB), Y2, Y0
-	VMOVUPS      constants<>+768(SB), Y3
-	VFMADD213PS  constants<>+832(SB), Y0, Y3
-	VFMADD213PS  constants<>+896(SB), Y0, Y3
-	VFMADD213PS  constants<>+960(SB), Y0, Y3
-	VFMADD213PS  constants<>+1024(SB), Y0, Y3
-	VFMADD213PS  constants<>+1088(SB), Y0, Y3
-	VFMADD213PS  constants<>+576(SB), Y0, Y3
-	VFMADD213PS  constants<>+576(SB), Y0, Y3
-	VCVTPS2DQ    Y2, Y2
-	VPSRAD       $0x01, Y2, Y4
-	VPSUBD       Y4, Y2, Y2
-	VPADDD       constants<>+1472(SB), Y4, Y4
-	VPSLLD       $0x17, Y4, Y4
-	VMULPS       Y4, Y3, Y3
-	VPADDD       constants<>+1472(SB), Y2, Y2
-	VPSLLD       $0x17, Y2, Y2
-	VMULPS       Y2, Y3, Y3
-	VMOVAPS      Y3, Y0
-	VADDPS       Y8, Y0, Y2
-	VDIVPS       Y2, Y8, Y2
-	VMULPS       Y2, Y0, Y0
-	VFMADD213PS  Y8, Y5, Y0
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y0, Y1, Y1
-	VMASKMOVPS   Y1, Y15, (R8)(R12*1)
+	CMPQ        R12, BX
+	JGE         next
+	VMASKMOVPS  (SI)(R12*1), Y15, Y0
+	VMASKMOVPS  (DI)(R12*1), Y15, Y1
+	VMAXPS      Y0, Y7, Y0
+	VMINPS      Y0, Y8, Y5
+	VMOVAPS     Y5, Y0
+	VMULPS      Y10, Y0, Y2
+	VROUNDPS    $0x08, Y2, Y2
+	VMOVAPS     Y2, Y4
+	VFMSUB231PS Y10, Y0, Y4
+	VFMADD231PS Y11, Y0, Y4
+	VMOVUPS     Y12, Y3
+	VFMADD213PS Y13, Y4, Y3
+	VFMADD213PS Y14, Y4, Y3
+	VFMADD213PS constants<>+768(SB), Y4, Y3
+	VFMADD213PS constants<>+832(SB), Y4, Y3
+	VFMADD213PS constants<>+896(SB), Y4, Y3
+	VCVTPS2DQ   Y2, Y2
+	VPADDD      constants<>+1536(SB), Y2, Y2
+	VPSLLD      $0x17, Y2, Y2
+	VMULPS      Y2, Y3, Y0
+	VADDPS      Y9, Y0, Y2
+	VDIVPS      Y2, Y9, Y2
+	VMULPS      Y2, Y0, Y0
+	VFMADD213PS Y9, Y5, Y0
+	VMULPS      Y2, Y0, Y0
+	VMULPS      Y0, Y1, Y1
+	VMASKMOVPS  Y1, Y15, (R8)(R12*1)
 
 next:
 	ADDQ    BX, SI

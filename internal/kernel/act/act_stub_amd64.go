@@ -17,10 +17,10 @@ func expAVX512(x *float32, y *float32, rows int, c int)
 func sigmoidAVX512(x *float32, y *float32, rows int, c int)
 
 //go:noescape
-func swishAVX512(x *float32, y *float32, rows int, c int, ld int)
+func tanhAVX512(x *float32, y *float32, rows int, c int)
 
 //go:noescape
-func tanhAVX512(x *float32, y *float32, rows int, c int)
+func swishAVX512(x *float32, y *float32, rows int, c int, ld int)
 
 //go:noescape
 func reluBackAVX512(a *float32, dy *float32, dx *float32, rows int, c int)
@@ -50,10 +50,10 @@ func expAVX2(x *float32, y *float32, rows int, c int)
 func sigmoidAVX2(x *float32, y *float32, rows int, c int)
 
 //go:noescape
-func swishAVX2(x *float32, y *float32, rows int, c int, ld int)
+func tanhAVX2(x *float32, y *float32, rows int, c int)
 
 //go:noescape
-func tanhAVX2(x *float32, y *float32, rows int, c int)
+func swishAVX2(x *float32, y *float32, rows int, c int, ld int)
 
 //go:noescape
 func reluBackAVX2(a *float32, dy *float32, dx *float32, rows int, c int)
