@@ -15,6 +15,7 @@ type kernels struct {
 	down     func(dst, src []uint8, stride int, w []int32)
 	across   func(dst, src []uint8, ws *Windows)
 	ycbcr    func(dst, y, cb, cr []uint8, shift int)
+	inverse  func(dst []uint8, stride int, coefs *[64]int16, q *[64]int32)
 }
 
 type implementation struct {

@@ -27,7 +27,7 @@ func implementations() []implementation {
 // What follows gives the assembly whole blocks, and the definition the rest.
 
 var avx2 = kernels{
-	table: tableGo, flip: flipFast, matrix: matrixFast, blend: blendFast, bilinear: bilinearFast, down: downFast, across: acrossFast, ycbcr: ycbcrFast,
+	table: tableGo, flip: flipFast, matrix: matrixFast, blend: blendFast, bilinear: bilinearFast, down: downFast, across: acrossFast, ycbcr: ycbcrFast, inverse: inverseFast,
 }
 
 func tableAVX512(dst, src []uint8, t *[256]uint8) {
@@ -103,25 +103,19 @@ func acrossFast(dst, src []uint8, ws *Windows) {
 	acrossGo(dst[3*n:], src, &Windows{ws.Offset[n:], ws.Taps, ws.w[4*n*ws.Taps:]})
 }
 
-// chroma says where each of eight pixels finds its chroma among eight.
-var chroma = [2][32]byte{spread(0), spread(1)}
-
-func spread(shift int) (order [32]byte) {
-	for i := range order {
-		order[i] = 0x80
-		if i%4 == 0 {
-			order[i] = byte(i / 4 >> shift)
-		}
-	}
-	return order
-}
+// chroma says where each of sixteen pixels finds its chroma.
+var chroma = [2][16]byte{{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, {0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7}}
 
 func ycbcrFast(dst, y, cb, cr []uint8, shift int) {
-	step := 8 >> shift
-	n := min(len(y)/8, (min(len(cb), len(cr))-8)/step+1) // eight of chroma are read
-	if len(cb) >= 8 && len(cr) >= 8 && n > 0 {
+	step := 16 >> shift
+	n := min(len(y)/16, (min(len(cb), len(cr))-16)/step+1) // sixteen of chroma are read
+	if len(cb) >= 16 && len(cr) >= 16 && n > 0 {
 		ycbcrAVX2(&dst[0], &y[0], &cb[0], &cr[0], &chroma[shift], step, n)
-		dst, y, cb, cr = dst[24*n:], y[8*n:], cb[step*n:], cr[step*n:]
+		dst, y, cb, cr = dst[48*n:], y[16*n:], cb[step*n:], cr[step*n:]
 	}
 	ycbcrGo(dst, y, cb, cr, shift)
+}
+
+func inverseFast(dst []uint8, stride int, coefs *[64]int16, q *[64]int32) {
+	wholeAVX2(&dst[0], stride, &coefs[0], &q[0])
 }

@@ -536,114 +536,791 @@ two:
 	VZEROUPPER
 	RET
 
-DATA packYCbCr<>+0(SB)/1, $0x00
-DATA packYCbCr<>+1(SB)/1, $0x01
-DATA packYCbCr<>+2(SB)/1, $0x02
-DATA packYCbCr<>+3(SB)/1, $0x04
-DATA packYCbCr<>+4(SB)/1, $0x05
-DATA packYCbCr<>+5(SB)/1, $0x06
-DATA packYCbCr<>+6(SB)/1, $0x08
-DATA packYCbCr<>+7(SB)/1, $0x09
-DATA packYCbCr<>+8(SB)/1, $0x0a
-DATA packYCbCr<>+9(SB)/1, $0x0c
-DATA packYCbCr<>+10(SB)/1, $0x0d
-DATA packYCbCr<>+11(SB)/1, $0x0e
-DATA packYCbCr<>+12(SB)/1, $0x80
-DATA packYCbCr<>+13(SB)/1, $0x80
-DATA packYCbCr<>+14(SB)/1, $0x80
-DATA packYCbCr<>+15(SB)/1, $0x80
-DATA packYCbCr<>+16(SB)/1, $0x00
-DATA packYCbCr<>+17(SB)/1, $0x01
-DATA packYCbCr<>+18(SB)/1, $0x02
-DATA packYCbCr<>+19(SB)/1, $0x04
-DATA packYCbCr<>+20(SB)/1, $0x05
-DATA packYCbCr<>+21(SB)/1, $0x06
-DATA packYCbCr<>+22(SB)/1, $0x08
-DATA packYCbCr<>+23(SB)/1, $0x09
-DATA packYCbCr<>+24(SB)/1, $0x0a
-DATA packYCbCr<>+25(SB)/1, $0x0c
-DATA packYCbCr<>+26(SB)/1, $0x0d
-DATA packYCbCr<>+27(SB)/1, $0x0e
-DATA packYCbCr<>+28(SB)/1, $0x80
-DATA packYCbCr<>+29(SB)/1, $0x80
-DATA packYCbCr<>+30(SB)/1, $0x80
-DATA packYCbCr<>+31(SB)/1, $0x80
-GLOBL packYCbCr<>(SB), RODATA|NOPTR, $32
+DATA toR<>+0(SB)/1, $0x01
+DATA toR<>+1(SB)/1, $0x01
+DATA toR<>+2(SB)/1, $0xe9
+DATA toR<>+3(SB)/1, $0x66
+DATA toR<>+4(SB)/1, $0x01
+DATA toR<>+5(SB)/1, $0x01
+DATA toR<>+6(SB)/1, $0xe9
+DATA toR<>+7(SB)/1, $0x66
+DATA toR<>+8(SB)/1, $0x01
+DATA toR<>+9(SB)/1, $0x01
+DATA toR<>+10(SB)/1, $0xe9
+DATA toR<>+11(SB)/1, $0x66
+DATA toR<>+12(SB)/1, $0x01
+DATA toR<>+13(SB)/1, $0x01
+DATA toR<>+14(SB)/1, $0xe9
+DATA toR<>+15(SB)/1, $0x66
+DATA toR<>+16(SB)/1, $0x01
+DATA toR<>+17(SB)/1, $0x01
+DATA toR<>+18(SB)/1, $0xe9
+DATA toR<>+19(SB)/1, $0x66
+DATA toR<>+20(SB)/1, $0x01
+DATA toR<>+21(SB)/1, $0x01
+DATA toR<>+22(SB)/1, $0xe9
+DATA toR<>+23(SB)/1, $0x66
+DATA toR<>+24(SB)/1, $0x01
+DATA toR<>+25(SB)/1, $0x01
+DATA toR<>+26(SB)/1, $0xe9
+DATA toR<>+27(SB)/1, $0x66
+DATA toR<>+28(SB)/1, $0x01
+DATA toR<>+29(SB)/1, $0x01
+DATA toR<>+30(SB)/1, $0xe9
+DATA toR<>+31(SB)/1, $0x66
+GLOBL toR<>(SB), RODATA|NOPTR, $32
 
-// func ycbcrAVX2(dst *byte, y *byte, cb *byte, cr *byte, order *[32]byte, step int, n int)
+DATA toG<>+0(SB)/1, $0x01
+DATA toG<>+1(SB)/1, $0x01
+DATA toG<>+2(SB)/1, $0xe6
+DATA toG<>+3(SB)/1, $0xa7
+DATA toG<>+4(SB)/1, $0x01
+DATA toG<>+5(SB)/1, $0x01
+DATA toG<>+6(SB)/1, $0xe6
+DATA toG<>+7(SB)/1, $0xa7
+DATA toG<>+8(SB)/1, $0x01
+DATA toG<>+9(SB)/1, $0x01
+DATA toG<>+10(SB)/1, $0xe6
+DATA toG<>+11(SB)/1, $0xa7
+DATA toG<>+12(SB)/1, $0x01
+DATA toG<>+13(SB)/1, $0x01
+DATA toG<>+14(SB)/1, $0xe6
+DATA toG<>+15(SB)/1, $0xa7
+DATA toG<>+16(SB)/1, $0x01
+DATA toG<>+17(SB)/1, $0x01
+DATA toG<>+18(SB)/1, $0xe6
+DATA toG<>+19(SB)/1, $0xa7
+DATA toG<>+20(SB)/1, $0x01
+DATA toG<>+21(SB)/1, $0x01
+DATA toG<>+22(SB)/1, $0xe6
+DATA toG<>+23(SB)/1, $0xa7
+DATA toG<>+24(SB)/1, $0x01
+DATA toG<>+25(SB)/1, $0x01
+DATA toG<>+26(SB)/1, $0xe6
+DATA toG<>+27(SB)/1, $0xa7
+DATA toG<>+28(SB)/1, $0x01
+DATA toG<>+29(SB)/1, $0x01
+DATA toG<>+30(SB)/1, $0xe6
+DATA toG<>+31(SB)/1, $0xa7
+GLOBL toG<>(SB), RODATA|NOPTR, $32
+
+DATA toG2<>+0(SB)/1, $0x2e
+DATA toG2<>+1(SB)/1, $0x49
+DATA toG2<>+2(SB)/1, $0x00
+DATA toG2<>+3(SB)/1, $0x00
+DATA toG2<>+4(SB)/1, $0x2e
+DATA toG2<>+5(SB)/1, $0x49
+DATA toG2<>+6(SB)/1, $0x00
+DATA toG2<>+7(SB)/1, $0x00
+DATA toG2<>+8(SB)/1, $0x2e
+DATA toG2<>+9(SB)/1, $0x49
+DATA toG2<>+10(SB)/1, $0x00
+DATA toG2<>+11(SB)/1, $0x00
+DATA toG2<>+12(SB)/1, $0x2e
+DATA toG2<>+13(SB)/1, $0x49
+DATA toG2<>+14(SB)/1, $0x00
+DATA toG2<>+15(SB)/1, $0x00
+DATA toG2<>+16(SB)/1, $0x2e
+DATA toG2<>+17(SB)/1, $0x49
+DATA toG2<>+18(SB)/1, $0x00
+DATA toG2<>+19(SB)/1, $0x00
+DATA toG2<>+20(SB)/1, $0x2e
+DATA toG2<>+21(SB)/1, $0x49
+DATA toG2<>+22(SB)/1, $0x00
+DATA toG2<>+23(SB)/1, $0x00
+DATA toG2<>+24(SB)/1, $0x2e
+DATA toG2<>+25(SB)/1, $0x49
+DATA toG2<>+26(SB)/1, $0x00
+DATA toG2<>+27(SB)/1, $0x00
+DATA toG2<>+28(SB)/1, $0x2e
+DATA toG2<>+29(SB)/1, $0x49
+DATA toG2<>+30(SB)/1, $0x00
+DATA toG2<>+31(SB)/1, $0x00
+GLOBL toG2<>(SB), RODATA|NOPTR, $32
+
+DATA toB<>+0(SB)/1, $0x01
+DATA toB<>+1(SB)/1, $0x01
+DATA toB<>+2(SB)/1, $0xa2
+DATA toB<>+3(SB)/1, $0xc5
+DATA toB<>+4(SB)/1, $0x01
+DATA toB<>+5(SB)/1, $0x01
+DATA toB<>+6(SB)/1, $0xa2
+DATA toB<>+7(SB)/1, $0xc5
+DATA toB<>+8(SB)/1, $0x01
+DATA toB<>+9(SB)/1, $0x01
+DATA toB<>+10(SB)/1, $0xa2
+DATA toB<>+11(SB)/1, $0xc5
+DATA toB<>+12(SB)/1, $0x01
+DATA toB<>+13(SB)/1, $0x01
+DATA toB<>+14(SB)/1, $0xa2
+DATA toB<>+15(SB)/1, $0xc5
+DATA toB<>+16(SB)/1, $0x01
+DATA toB<>+17(SB)/1, $0x01
+DATA toB<>+18(SB)/1, $0xa2
+DATA toB<>+19(SB)/1, $0xc5
+DATA toB<>+20(SB)/1, $0x01
+DATA toB<>+21(SB)/1, $0x01
+DATA toB<>+22(SB)/1, $0xa2
+DATA toB<>+23(SB)/1, $0xc5
+DATA toB<>+24(SB)/1, $0x01
+DATA toB<>+25(SB)/1, $0x01
+DATA toB<>+26(SB)/1, $0xa2
+DATA toB<>+27(SB)/1, $0xc5
+DATA toB<>+28(SB)/1, $0x01
+DATA toB<>+29(SB)/1, $0x01
+DATA toB<>+30(SB)/1, $0xa2
+DATA toB<>+31(SB)/1, $0xc5
+GLOBL toB<>(SB), RODATA|NOPTR, $32
+
+DATA chromaMiddle<>+0(SB)/1, $0x80
+DATA chromaMiddle<>+1(SB)/1, $0x00
+DATA chromaMiddle<>+2(SB)/1, $0x80
+DATA chromaMiddle<>+3(SB)/1, $0x00
+DATA chromaMiddle<>+4(SB)/1, $0x80
+DATA chromaMiddle<>+5(SB)/1, $0x00
+DATA chromaMiddle<>+6(SB)/1, $0x80
+DATA chromaMiddle<>+7(SB)/1, $0x00
+DATA chromaMiddle<>+8(SB)/1, $0x80
+DATA chromaMiddle<>+9(SB)/1, $0x00
+DATA chromaMiddle<>+10(SB)/1, $0x80
+DATA chromaMiddle<>+11(SB)/1, $0x00
+DATA chromaMiddle<>+12(SB)/1, $0x80
+DATA chromaMiddle<>+13(SB)/1, $0x00
+DATA chromaMiddle<>+14(SB)/1, $0x80
+DATA chromaMiddle<>+15(SB)/1, $0x00
+DATA chromaMiddle<>+16(SB)/1, $0x80
+DATA chromaMiddle<>+17(SB)/1, $0x00
+DATA chromaMiddle<>+18(SB)/1, $0x80
+DATA chromaMiddle<>+19(SB)/1, $0x00
+DATA chromaMiddle<>+20(SB)/1, $0x80
+DATA chromaMiddle<>+21(SB)/1, $0x00
+DATA chromaMiddle<>+22(SB)/1, $0x80
+DATA chromaMiddle<>+23(SB)/1, $0x00
+DATA chromaMiddle<>+24(SB)/1, $0x80
+DATA chromaMiddle<>+25(SB)/1, $0x00
+DATA chromaMiddle<>+26(SB)/1, $0x80
+DATA chromaMiddle<>+27(SB)/1, $0x00
+DATA chromaMiddle<>+28(SB)/1, $0x80
+DATA chromaMiddle<>+29(SB)/1, $0x00
+DATA chromaMiddle<>+30(SB)/1, $0x80
+DATA chromaMiddle<>+31(SB)/1, $0x00
+GLOBL chromaMiddle<>(SB), RODATA|NOPTR, $32
+
+DATA firstR<>+0(SB)/1, $0x00
+DATA firstR<>+1(SB)/1, $0x80
+DATA firstR<>+2(SB)/1, $0x80
+DATA firstR<>+3(SB)/1, $0x01
+DATA firstR<>+4(SB)/1, $0x80
+DATA firstR<>+5(SB)/1, $0x80
+DATA firstR<>+6(SB)/1, $0x02
+DATA firstR<>+7(SB)/1, $0x80
+DATA firstR<>+8(SB)/1, $0x80
+DATA firstR<>+9(SB)/1, $0x03
+DATA firstR<>+10(SB)/1, $0x80
+DATA firstR<>+11(SB)/1, $0x80
+DATA firstR<>+12(SB)/1, $0x04
+DATA firstR<>+13(SB)/1, $0x80
+DATA firstR<>+14(SB)/1, $0x80
+DATA firstR<>+15(SB)/1, $0x05
+GLOBL firstR<>(SB), RODATA|NOPTR, $16
+
+DATA firstG<>+0(SB)/1, $0x80
+DATA firstG<>+1(SB)/1, $0x00
+DATA firstG<>+2(SB)/1, $0x80
+DATA firstG<>+3(SB)/1, $0x80
+DATA firstG<>+4(SB)/1, $0x01
+DATA firstG<>+5(SB)/1, $0x80
+DATA firstG<>+6(SB)/1, $0x80
+DATA firstG<>+7(SB)/1, $0x02
+DATA firstG<>+8(SB)/1, $0x80
+DATA firstG<>+9(SB)/1, $0x80
+DATA firstG<>+10(SB)/1, $0x03
+DATA firstG<>+11(SB)/1, $0x80
+DATA firstG<>+12(SB)/1, $0x80
+DATA firstG<>+13(SB)/1, $0x04
+DATA firstG<>+14(SB)/1, $0x80
+DATA firstG<>+15(SB)/1, $0x80
+GLOBL firstG<>(SB), RODATA|NOPTR, $16
+
+DATA firstB<>+0(SB)/1, $0x80
+DATA firstB<>+1(SB)/1, $0x80
+DATA firstB<>+2(SB)/1, $0x00
+DATA firstB<>+3(SB)/1, $0x80
+DATA firstB<>+4(SB)/1, $0x80
+DATA firstB<>+5(SB)/1, $0x01
+DATA firstB<>+6(SB)/1, $0x80
+DATA firstB<>+7(SB)/1, $0x80
+DATA firstB<>+8(SB)/1, $0x02
+DATA firstB<>+9(SB)/1, $0x80
+DATA firstB<>+10(SB)/1, $0x80
+DATA firstB<>+11(SB)/1, $0x03
+DATA firstB<>+12(SB)/1, $0x80
+DATA firstB<>+13(SB)/1, $0x80
+DATA firstB<>+14(SB)/1, $0x04
+DATA firstB<>+15(SB)/1, $0x80
+GLOBL firstB<>(SB), RODATA|NOPTR, $16
+
+DATA secondR<>+0(SB)/1, $0x80
+DATA secondR<>+1(SB)/1, $0x80
+DATA secondR<>+2(SB)/1, $0x06
+DATA secondR<>+3(SB)/1, $0x80
+DATA secondR<>+4(SB)/1, $0x80
+DATA secondR<>+5(SB)/1, $0x07
+DATA secondR<>+6(SB)/1, $0x80
+DATA secondR<>+7(SB)/1, $0x80
+DATA secondR<>+8(SB)/1, $0x08
+DATA secondR<>+9(SB)/1, $0x80
+DATA secondR<>+10(SB)/1, $0x80
+DATA secondR<>+11(SB)/1, $0x09
+DATA secondR<>+12(SB)/1, $0x80
+DATA secondR<>+13(SB)/1, $0x80
+DATA secondR<>+14(SB)/1, $0x0a
+DATA secondR<>+15(SB)/1, $0x80
+GLOBL secondR<>(SB), RODATA|NOPTR, $16
+
+DATA secondG<>+0(SB)/1, $0x05
+DATA secondG<>+1(SB)/1, $0x80
+DATA secondG<>+2(SB)/1, $0x80
+DATA secondG<>+3(SB)/1, $0x06
+DATA secondG<>+4(SB)/1, $0x80
+DATA secondG<>+5(SB)/1, $0x80
+DATA secondG<>+6(SB)/1, $0x07
+DATA secondG<>+7(SB)/1, $0x80
+DATA secondG<>+8(SB)/1, $0x80
+DATA secondG<>+9(SB)/1, $0x08
+DATA secondG<>+10(SB)/1, $0x80
+DATA secondG<>+11(SB)/1, $0x80
+DATA secondG<>+12(SB)/1, $0x09
+DATA secondG<>+13(SB)/1, $0x80
+DATA secondG<>+14(SB)/1, $0x80
+DATA secondG<>+15(SB)/1, $0x0a
+GLOBL secondG<>(SB), RODATA|NOPTR, $16
+
+DATA secondB<>+0(SB)/1, $0x80
+DATA secondB<>+1(SB)/1, $0x05
+DATA secondB<>+2(SB)/1, $0x80
+DATA secondB<>+3(SB)/1, $0x80
+DATA secondB<>+4(SB)/1, $0x06
+DATA secondB<>+5(SB)/1, $0x80
+DATA secondB<>+6(SB)/1, $0x80
+DATA secondB<>+7(SB)/1, $0x07
+DATA secondB<>+8(SB)/1, $0x80
+DATA secondB<>+9(SB)/1, $0x80
+DATA secondB<>+10(SB)/1, $0x08
+DATA secondB<>+11(SB)/1, $0x80
+DATA secondB<>+12(SB)/1, $0x80
+DATA secondB<>+13(SB)/1, $0x09
+DATA secondB<>+14(SB)/1, $0x80
+DATA secondB<>+15(SB)/1, $0x80
+GLOBL secondB<>(SB), RODATA|NOPTR, $16
+
+DATA thirdR<>+0(SB)/1, $0x80
+DATA thirdR<>+1(SB)/1, $0x0b
+DATA thirdR<>+2(SB)/1, $0x80
+DATA thirdR<>+3(SB)/1, $0x80
+DATA thirdR<>+4(SB)/1, $0x0c
+DATA thirdR<>+5(SB)/1, $0x80
+DATA thirdR<>+6(SB)/1, $0x80
+DATA thirdR<>+7(SB)/1, $0x0d
+DATA thirdR<>+8(SB)/1, $0x80
+DATA thirdR<>+9(SB)/1, $0x80
+DATA thirdR<>+10(SB)/1, $0x0e
+DATA thirdR<>+11(SB)/1, $0x80
+DATA thirdR<>+12(SB)/1, $0x80
+DATA thirdR<>+13(SB)/1, $0x0f
+DATA thirdR<>+14(SB)/1, $0x80
+DATA thirdR<>+15(SB)/1, $0x80
+GLOBL thirdR<>(SB), RODATA|NOPTR, $16
+
+DATA thirdG<>+0(SB)/1, $0x80
+DATA thirdG<>+1(SB)/1, $0x80
+DATA thirdG<>+2(SB)/1, $0x0b
+DATA thirdG<>+3(SB)/1, $0x80
+DATA thirdG<>+4(SB)/1, $0x80
+DATA thirdG<>+5(SB)/1, $0x0c
+DATA thirdG<>+6(SB)/1, $0x80
+DATA thirdG<>+7(SB)/1, $0x80
+DATA thirdG<>+8(SB)/1, $0x0d
+DATA thirdG<>+9(SB)/1, $0x80
+DATA thirdG<>+10(SB)/1, $0x80
+DATA thirdG<>+11(SB)/1, $0x0e
+DATA thirdG<>+12(SB)/1, $0x80
+DATA thirdG<>+13(SB)/1, $0x80
+DATA thirdG<>+14(SB)/1, $0x0f
+DATA thirdG<>+15(SB)/1, $0x80
+GLOBL thirdG<>(SB), RODATA|NOPTR, $16
+
+DATA thirdB<>+0(SB)/1, $0x0a
+DATA thirdB<>+1(SB)/1, $0x80
+DATA thirdB<>+2(SB)/1, $0x80
+DATA thirdB<>+3(SB)/1, $0x0b
+DATA thirdB<>+4(SB)/1, $0x80
+DATA thirdB<>+5(SB)/1, $0x80
+DATA thirdB<>+6(SB)/1, $0x0c
+DATA thirdB<>+7(SB)/1, $0x80
+DATA thirdB<>+8(SB)/1, $0x80
+DATA thirdB<>+9(SB)/1, $0x0d
+DATA thirdB<>+10(SB)/1, $0x80
+DATA thirdB<>+11(SB)/1, $0x80
+DATA thirdB<>+12(SB)/1, $0x0e
+DATA thirdB<>+13(SB)/1, $0x80
+DATA thirdB<>+14(SB)/1, $0x80
+DATA thirdB<>+15(SB)/1, $0x0f
+GLOBL thirdB<>(SB), RODATA|NOPTR, $16
+
+// func ycbcrAVX2(dst *byte, y *byte, cb *byte, cr *byte, order *[16]byte, step int, n int)
 // Requires: AVX, AVX2
 TEXT ·ycbcrAVX2(SB), NOSPLIT, $0-56
-	MOVQ         dst+0(FP), AX
-	MOVQ         y+8(FP), CX
-	MOVQ         cb+16(FP), DX
-	MOVQ         cr+24(FP), BX
-	MOVQ         order+32(FP), SI
-	MOVQ         step+40(FP), DI
-	MOVQ         n+48(FP), R8
-	VMOVDQU      (SI), Y0
-	MOVL         $0x00010101, SI
-	VMOVD        SI, X1
-	VPBROADCASTD X1, Y2
-	MOVL         $0x00000080, SI
-	VMOVD        SI, X1
-	VPBROADCASTD X1, Y3
-	MOVL         $0x000000ff, SI
-	VMOVD        SI, X1
-	VPBROADCASTD X1, Y4
-	MOVL         $0x000166e9, SI
-	VMOVD        SI, X1
-	VPBROADCASTD X1, Y5
-	MOVL         $0x0000581a, SI
-	VMOVD        SI, X1
-	VPBROADCASTD X1, Y6
-	MOVL         $0x0000b6d2, SI
-	VMOVD        SI, X1
-	VPBROADCASTD X1, Y7
-	MOVL         $0x0001c5a2, SI
-	VMOVD        SI, X1
-	VPBROADCASTD X1, Y8
-	VPXOR        Y9, Y9, Y9
+	MOVQ    dst+0(FP), AX
+	MOVQ    y+8(FP), CX
+	MOVQ    cb+16(FP), DX
+	MOVQ    cr+24(FP), BX
+	MOVQ    order+32(FP), SI
+	MOVQ    step+40(FP), DI
+	MOVQ    n+48(FP), R8
+	VMOVDQU (SI), X0
+	VPXOR   Y1, Y1, Y1
 
 loop:
-	VPMOVZXBD    (CX), Y1
-	VPMULLD      Y2, Y1, Y1
-	VPBROADCASTQ (DX), Y10
-	VPSHUFB      Y0, Y10, Y10
-	VPSUBD       Y3, Y10, Y10
-	VPBROADCASTQ (BX), Y11
-	VPSHUFB      Y0, Y11, Y11
-	VPSUBD       Y3, Y11, Y11
-	VPMULLD      Y5, Y11, Y13
-	VPADDD       Y1, Y13, Y13
-	VPSRAD       $0x10, Y13, Y13
-	VPMAXSD      Y9, Y13, Y13
-	VPMINSD      Y4, Y13, Y13
-	VPMULLD      Y7, Y11, Y11
-	VPMULLD      Y6, Y10, Y12
-	VPADDD       Y12, Y11, Y11
-	VPSUBD       Y11, Y1, Y11
-	VPSRAD       $0x10, Y11, Y11
-	VPMAXSD      Y9, Y11, Y11
-	VPMINSD      Y4, Y11, Y11
-	VPSLLD       $0x08, Y11, Y11
-	VPOR         Y11, Y13, Y13
-	VPMULLD      Y8, Y10, Y10
-	VPADDD       Y1, Y10, Y10
-	VPSRAD       $0x10, Y10, Y10
-	VPMAXSD      Y9, Y10, Y10
-	VPMINSD      Y4, Y10, Y10
-	VPSLLD       $0x10, Y10, Y10
-	VPOR         Y10, Y13, Y13
-	VPSHUFB      packYCbCr<>+0(SB), Y13, Y13
-	VMOVDQU      X13, (AX)
-	VEXTRACTI128 $0x01, Y13, X1
-	VMOVQ        X1, 12(AX)
-	VPEXTRD      $0x02, X1, 20(AX)
-	ADDQ         $0x08, CX
+	VPMOVZXBW    (CX), Y2
+	VMOVDQU      (DX), X3
+	VPSHUFB      X0, X3, X3
+	VPMOVZXBW    X3, Y3
+	VPSUBW       chromaMiddle<>+0(SB), Y3, Y3
+	VMOVDQU      (BX), X4
+	VPSHUFB      X0, X4, X4
+	VPMOVZXBW    X4, Y4
+	VPSUBW       chromaMiddle<>+0(SB), Y4, Y4
+	VPUNPCKLWD   Y4, Y2, Y5
+	VPUNPCKHWD   Y4, Y2, Y6
+	VPMADDWD     toR<>+0(SB), Y5, Y7
+	VPMADDWD     toR<>+0(SB), Y6, Y8
+	VPSRAD       $0x10, Y7, Y7
+	VPSRAD       $0x10, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPADDW       Y2, Y7, Y7
+	VPADDW       Y4, Y7, Y7
+	VEXTRACTI128 $0x01, Y7, X9
+	VPACKUSWB    X9, X7, X9
+	VPUNPCKLWD   Y3, Y2, Y5
+	VPUNPCKHWD   Y3, Y2, Y6
+	VPMADDWD     toB<>+0(SB), Y5, Y7
+	VPMADDWD     toB<>+0(SB), Y6, Y8
+	VPSRAD       $0x10, Y7, Y7
+	VPSRAD       $0x10, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPADDW       Y2, Y7, Y7
+	VPADDW       Y3, Y7, Y7
+	VPADDW       Y3, Y7, Y7
+	VEXTRACTI128 $0x01, Y7, X3
+	VPACKUSWB    X3, X7, X3
+	VPMADDWD     toG<>+0(SB), Y5, Y7
+	VPMADDWD     toG<>+0(SB), Y6, Y8
+	VPUNPCKLWD   Y1, Y4, Y5
+	VPUNPCKHWD   Y1, Y4, Y6
+	VPMADDWD     toG2<>+0(SB), Y5, Y5
+	VPMADDWD     toG2<>+0(SB), Y6, Y6
+	VPADDD       Y5, Y7, Y7
+	VPADDD       Y6, Y8, Y8
+	VPSRAD       $0x10, Y7, Y7
+	VPSRAD       $0x10, Y8, Y8
+	VPACKSSDW    Y8, Y7, Y7
+	VPADDW       Y2, Y7, Y7
+	VPSUBW       Y4, Y7, Y7
+	VEXTRACTI128 $0x01, Y7, X2
+	VPACKUSWB    X2, X7, X2
+	VPSHUFB      firstR<>+0(SB), X9, X4
+	VPSHUFB      firstG<>+0(SB), X2, X5
+	VPOR         X5, X4, X4
+	VPSHUFB      firstB<>+0(SB), X3, X5
+	VPOR         X5, X4, X4
+	VMOVDQU      X4, (AX)
+	VPSHUFB      secondR<>+0(SB), X9, X4
+	VPSHUFB      secondG<>+0(SB), X2, X5
+	VPOR         X5, X4, X4
+	VPSHUFB      secondB<>+0(SB), X3, X5
+	VPOR         X5, X4, X4
+	VMOVDQU      X4, 16(AX)
+	VPSHUFB      thirdR<>+0(SB), X9, X4
+	VPSHUFB      thirdG<>+0(SB), X2, X5
+	VPOR         X5, X4, X4
+	VPSHUFB      thirdB<>+0(SB), X3, X5
+	VPOR         X5, X4, X4
+	VMOVDQU      X4, 32(AX)
+	ADDQ         $0x10, CX
 	ADDQ         DI, DX
 	ADDQ         DI, BX
-	ADDQ         $0x18, AX
+	ADDQ         $0x30, AX
 	DECQ         R8
 	JNZ          loop
+	VZEROUPPER
+	RET
+
+DATA cos6by18<>+0(SB)/4, $0x00011518
+DATA cos6by18<>+4(SB)/4, $0x00011518
+DATA cos6by18<>+8(SB)/4, $0x00011518
+DATA cos6by18<>+12(SB)/4, $0x00011518
+DATA cos6by18<>+16(SB)/4, $0x00011518
+DATA cos6by18<>+20(SB)/4, $0x00011518
+DATA cos6by18<>+24(SB)/4, $0x00011518
+DATA cos6by18<>+28(SB)/4, $0x00011518
+GLOBL cos6by18<>(SB), RODATA|NOPTR, $32
+
+DATA sin6by18<>+0(SB)/4, $0x00029cf6
+DATA sin6by18<>+4(SB)/4, $0x00029cf6
+DATA sin6by18<>+8(SB)/4, $0x00029cf6
+DATA sin6by18<>+12(SB)/4, $0x00029cf6
+DATA sin6by18<>+16(SB)/4, $0x00029cf6
+DATA sin6by18<>+20(SB)/4, $0x00029cf6
+DATA sin6by18<>+24(SB)/4, $0x00029cf6
+DATA sin6by18<>+28(SB)/4, $0x00029cf6
+GLOBL sin6by18<>(SB), RODATA|NOPTR, $32
+
+DATA rootby8<>+0(SB)/4, $0x000000b5
+DATA rootby8<>+4(SB)/4, $0x000000b5
+DATA rootby8<>+8(SB)/4, $0x000000b5
+DATA rootby8<>+12(SB)/4, $0x000000b5
+DATA rootby8<>+16(SB)/4, $0x000000b5
+DATA rootby8<>+20(SB)/4, $0x000000b5
+DATA rootby8<>+24(SB)/4, $0x000000b5
+DATA rootby8<>+28(SB)/4, $0x000000b5
+GLOBL rootby8<>(SB), RODATA|NOPTR, $32
+
+DATA cos3by12<>+0(SB)/4, $0x00000d4e
+DATA cos3by12<>+4(SB)/4, $0x00000d4e
+DATA cos3by12<>+8(SB)/4, $0x00000d4e
+DATA cos3by12<>+12(SB)/4, $0x00000d4e
+DATA cos3by12<>+16(SB)/4, $0x00000d4e
+DATA cos3by12<>+20(SB)/4, $0x00000d4e
+DATA cos3by12<>+24(SB)/4, $0x00000d4e
+DATA cos3by12<>+28(SB)/4, $0x00000d4e
+GLOBL cos3by12<>(SB), RODATA|NOPTR, $32
+
+DATA sin3by12<>+0(SB)/4, $0x000008e4
+DATA sin3by12<>+4(SB)/4, $0x000008e4
+DATA sin3by12<>+8(SB)/4, $0x000008e4
+DATA sin3by12<>+12(SB)/4, $0x000008e4
+DATA sin3by12<>+16(SB)/4, $0x000008e4
+DATA sin3by12<>+20(SB)/4, $0x000008e4
+DATA sin3by12<>+24(SB)/4, $0x000008e4
+DATA sin3by12<>+28(SB)/4, $0x000008e4
+GLOBL sin3by12<>(SB), RODATA|NOPTR, $32
+
+DATA cos1by12<>+0(SB)/4, $0x00000fb1
+DATA cos1by12<>+4(SB)/4, $0x00000fb1
+DATA cos1by12<>+8(SB)/4, $0x00000fb1
+DATA cos1by12<>+12(SB)/4, $0x00000fb1
+DATA cos1by12<>+16(SB)/4, $0x00000fb1
+DATA cos1by12<>+20(SB)/4, $0x00000fb1
+DATA cos1by12<>+24(SB)/4, $0x00000fb1
+DATA cos1by12<>+28(SB)/4, $0x00000fb1
+GLOBL cos1by12<>(SB), RODATA|NOPTR, $32
+
+DATA sin1by12<>+0(SB)/4, $0x0000031f
+DATA sin1by12<>+4(SB)/4, $0x0000031f
+DATA sin1by12<>+8(SB)/4, $0x0000031f
+DATA sin1by12<>+12(SB)/4, $0x0000031f
+DATA sin1by12<>+16(SB)/4, $0x0000031f
+DATA sin1by12<>+20(SB)/4, $0x0000031f
+DATA sin1by12<>+24(SB)/4, $0x0000031f
+DATA sin1by12<>+28(SB)/4, $0x0000031f
+GLOBL sin1by12<>(SB), RODATA|NOPTR, $32
+
+DATA cos6by12<>+0(SB)/4, $0x00000454
+DATA cos6by12<>+4(SB)/4, $0x00000454
+DATA cos6by12<>+8(SB)/4, $0x00000454
+DATA cos6by12<>+12(SB)/4, $0x00000454
+DATA cos6by12<>+16(SB)/4, $0x00000454
+DATA cos6by12<>+20(SB)/4, $0x00000454
+DATA cos6by12<>+24(SB)/4, $0x00000454
+DATA cos6by12<>+28(SB)/4, $0x00000454
+GLOBL cos6by12<>(SB), RODATA|NOPTR, $32
+
+DATA sin6by12<>+0(SB)/4, $0x00000a74
+DATA sin6by12<>+4(SB)/4, $0x00000a74
+DATA sin6by12<>+8(SB)/4, $0x00000a74
+DATA sin6by12<>+12(SB)/4, $0x00000a74
+DATA sin6by12<>+16(SB)/4, $0x00000a74
+DATA sin6by12<>+20(SB)/4, $0x00000a74
+DATA sin6by12<>+24(SB)/4, $0x00000a74
+DATA sin6by12<>+28(SB)/4, $0x00000a74
+GLOBL sin6by12<>(SB), RODATA|NOPTR, $32
+
+DATA rootby14<>+0(SB)/4, $0x00002d41
+DATA rootby14<>+4(SB)/4, $0x00002d41
+DATA rootby14<>+8(SB)/4, $0x00002d41
+DATA rootby14<>+12(SB)/4, $0x00002d41
+DATA rootby14<>+16(SB)/4, $0x00002d41
+DATA rootby14<>+20(SB)/4, $0x00002d41
+DATA rootby14<>+24(SB)/4, $0x00002d41
+DATA rootby14<>+28(SB)/4, $0x00002d41
+GLOBL rootby14<>(SB), RODATA|NOPTR, $32
+
+DATA halfby20<>+0(SB)/4, $0x00080000
+DATA halfby20<>+4(SB)/4, $0x00080000
+DATA halfby20<>+8(SB)/4, $0x00080000
+DATA halfby20<>+12(SB)/4, $0x00080000
+DATA halfby20<>+16(SB)/4, $0x00080000
+DATA halfby20<>+20(SB)/4, $0x00080000
+DATA halfby20<>+24(SB)/4, $0x00080000
+DATA halfby20<>+28(SB)/4, $0x00080000
+GLOBL halfby20<>(SB), RODATA|NOPTR, $32
+
+DATA middle128<>+0(SB)/1, $0x80
+DATA middle128<>+1(SB)/1, $0x00
+DATA middle128<>+2(SB)/1, $0x80
+DATA middle128<>+3(SB)/1, $0x00
+DATA middle128<>+4(SB)/1, $0x80
+DATA middle128<>+5(SB)/1, $0x00
+DATA middle128<>+6(SB)/1, $0x80
+DATA middle128<>+7(SB)/1, $0x00
+DATA middle128<>+8(SB)/1, $0x80
+DATA middle128<>+9(SB)/1, $0x00
+DATA middle128<>+10(SB)/1, $0x80
+DATA middle128<>+11(SB)/1, $0x00
+DATA middle128<>+12(SB)/1, $0x80
+DATA middle128<>+13(SB)/1, $0x00
+DATA middle128<>+14(SB)/1, $0x80
+DATA middle128<>+15(SB)/1, $0x00
+DATA middle128<>+16(SB)/1, $0x80
+DATA middle128<>+17(SB)/1, $0x00
+DATA middle128<>+18(SB)/1, $0x80
+DATA middle128<>+19(SB)/1, $0x00
+DATA middle128<>+20(SB)/1, $0x80
+DATA middle128<>+21(SB)/1, $0x00
+DATA middle128<>+22(SB)/1, $0x80
+DATA middle128<>+23(SB)/1, $0x00
+DATA middle128<>+24(SB)/1, $0x80
+DATA middle128<>+25(SB)/1, $0x00
+DATA middle128<>+26(SB)/1, $0x80
+DATA middle128<>+27(SB)/1, $0x00
+DATA middle128<>+28(SB)/1, $0x80
+DATA middle128<>+29(SB)/1, $0x00
+DATA middle128<>+30(SB)/1, $0x80
+DATA middle128<>+31(SB)/1, $0x00
+GLOBL middle128<>(SB), RODATA|NOPTR, $32
+
+DATA rowsTogether<>+0(SB)/4, $0x00000000
+DATA rowsTogether<>+4(SB)/4, $0x00000004
+DATA rowsTogether<>+8(SB)/4, $0x00000001
+DATA rowsTogether<>+12(SB)/4, $0x00000005
+DATA rowsTogether<>+16(SB)/4, $0x00000002
+DATA rowsTogether<>+20(SB)/4, $0x00000006
+DATA rowsTogether<>+24(SB)/4, $0x00000003
+DATA rowsTogether<>+28(SB)/4, $0x00000007
+GLOBL rowsTogether<>(SB), RODATA|NOPTR, $32
+
+// func wholeAVX2(dst *byte, stride int, coefs *int16, q *int32)
+// Requires: AVX, AVX2
+TEXT ·wholeAVX2(SB), NOSPLIT, $0-32
+	MOVQ         dst+0(FP), AX
+	MOVQ         stride+8(FP), CX
+	MOVQ         coefs+16(FP), DX
+	MOVQ         q+24(FP), BX
+	VPMOVSXWD    (DX), Y0
+	VPMULLD      (BX), Y0, Y0
+	VPMOVSXWD    16(DX), Y1
+	VPMULLD      32(BX), Y1, Y1
+	VPMOVSXWD    32(DX), Y2
+	VPMULLD      64(BX), Y2, Y2
+	VPMOVSXWD    48(DX), Y3
+	VPMULLD      96(BX), Y3, Y3
+	VPMOVSXWD    64(DX), Y4
+	VPMULLD      128(BX), Y4, Y4
+	VPMOVSXWD    80(DX), Y5
+	VPMULLD      160(BX), Y5, Y5
+	VPMOVSXWD    96(DX), Y6
+	VPMULLD      192(BX), Y6, Y6
+	VPMOVSXWD    112(DX), Y7
+	VPMULLD      224(BX), Y7, Y7
+	VPSLLD       $0x11, Y0, Y0
+	VPSLLD       $0x11, Y4, Y4
+	VMOVDQA      Y0, Y8
+	VPADDD       Y4, Y0, Y0
+	VPSUBD       Y4, Y8, Y4
+	VPMULLD      sin6by18<>+0(SB), Y6, Y8
+	VPMULLD      sin6by18<>+0(SB), Y2, Y9
+	VPMULLD      cos6by18<>+0(SB), Y2, Y2
+	VPMULLD      cos6by18<>+0(SB), Y6, Y6
+	VPSUBD       Y8, Y2, Y2
+	VPADDD       Y9, Y6, Y6
+	VMOVDQA      Y4, Y8
+	VPADDD       Y2, Y4, Y4
+	VPSUBD       Y2, Y8, Y2
+	VMOVDQA      Y0, Y8
+	VPADDD       Y6, Y0, Y0
+	VPSUBD       Y6, Y8, Y6
+	VPSLLD       $0x07, Y7, Y7
+	VPSLLD       $0x07, Y1, Y1
+	VMOVDQA      Y1, Y8
+	VPADDD       Y7, Y1, Y1
+	VPSUBD       Y7, Y8, Y7
+	VPMULLD      rootby8<>+0(SB), Y5, Y5
+	VPMULLD      rootby8<>+0(SB), Y3, Y3
+	VMOVDQA      Y1, Y8
+	VPADDD       Y3, Y1, Y1
+	VPSUBD       Y3, Y8, Y3
+	VMOVDQA      Y7, Y8
+	VPADDD       Y5, Y7, Y7
+	VPSUBD       Y5, Y8, Y5
+	VPSRAD       $0x02, Y7, Y7
+	VPSRAD       $0x02, Y3, Y3
+	VPSRAD       $0x02, Y5, Y5
+	VPSRAD       $0x02, Y1, Y1
+	VPMULLD      sin3by12<>+0(SB), Y1, Y8
+	VPMULLD      sin3by12<>+0(SB), Y7, Y9
+	VPMULLD      cos3by12<>+0(SB), Y7, Y7
+	VPMULLD      cos3by12<>+0(SB), Y1, Y1
+	VPSUBD       Y8, Y7, Y7
+	VPADDD       Y9, Y1, Y1
+	VPMULLD      sin1by12<>+0(SB), Y5, Y8
+	VPMULLD      sin1by12<>+0(SB), Y3, Y9
+	VPMULLD      cos1by12<>+0(SB), Y3, Y3
+	VPMULLD      cos1by12<>+0(SB), Y5, Y5
+	VPSUBD       Y8, Y3, Y3
+	VPADDD       Y9, Y5, Y5
+	VMOVDQA      Y0, Y8
+	VPADDD       Y1, Y0, Y0
+	VPSUBD       Y1, Y8, Y1
+	VMOVDQA      Y4, Y8
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y5, Y8, Y5
+	VMOVDQA      Y2, Y8
+	VPADDD       Y3, Y2, Y2
+	VPSUBD       Y3, Y8, Y3
+	VMOVDQA      Y6, Y8
+	VPADDD       Y7, Y6, Y6
+	VPSUBD       Y7, Y8, Y7
+	VPUNPCKHDQ   Y4, Y0, Y8
+	VPUNPCKLDQ   Y4, Y0, Y0
+	VMOVDQA      Y8, Y4
+	VPUNPCKHDQ   Y6, Y2, Y8
+	VPUNPCKLDQ   Y6, Y2, Y2
+	VMOVDQA      Y8, Y6
+	VPUNPCKHDQ   Y3, Y7, Y8
+	VPUNPCKLDQ   Y3, Y7, Y7
+	VMOVDQA      Y8, Y3
+	VPUNPCKHDQ   Y1, Y5, Y8
+	VPUNPCKLDQ   Y1, Y5, Y5
+	VMOVDQA      Y8, Y1
+	VPUNPCKHQDQ  Y2, Y0, Y8
+	VPUNPCKLQDQ  Y2, Y0, Y0
+	VMOVDQA      Y8, Y2
+	VPUNPCKHQDQ  Y6, Y4, Y8
+	VPUNPCKLQDQ  Y6, Y4, Y4
+	VMOVDQA      Y8, Y6
+	VPUNPCKHQDQ  Y5, Y7, Y8
+	VPUNPCKLQDQ  Y5, Y7, Y7
+	VMOVDQA      Y8, Y5
+	VPUNPCKHQDQ  Y1, Y3, Y8
+	VPUNPCKLQDQ  Y1, Y3, Y3
+	VMOVDQA      Y8, Y1
+	VPERM2I128   $0x31, Y7, Y0, Y8
+	VPERM2I128   $0x20, Y7, Y0, Y0
+	VMOVDQA      Y8, Y7
+	VPERM2I128   $0x31, Y5, Y2, Y8
+	VPERM2I128   $0x20, Y5, Y2, Y2
+	VMOVDQA      Y8, Y5
+	VPERM2I128   $0x31, Y3, Y4, Y8
+	VPERM2I128   $0x20, Y3, Y4, Y4
+	VMOVDQA      Y8, Y3
+	VPERM2I128   $0x31, Y1, Y6, Y8
+	VPERM2I128   $0x20, Y1, Y6, Y6
+	VMOVDQA      Y8, Y1
+	VPADDD       halfby20<>+0(SB), Y0, Y0
+	VMOVDQA      Y0, Y8
+	VPADDD       Y7, Y0, Y0
+	VPSUBD       Y7, Y8, Y7
+	VPSRAD       $0x02, Y0, Y0
+	VPSRAD       $0x02, Y7, Y7
+	VPSRAD       $0x0d, Y4, Y4
+	VPSRAD       $0x0d, Y3, Y3
+	VPMULLD      sin6by12<>+0(SB), Y3, Y8
+	VPMULLD      sin6by12<>+0(SB), Y4, Y9
+	VPMULLD      cos6by12<>+0(SB), Y4, Y4
+	VPMULLD      cos6by12<>+0(SB), Y3, Y3
+	VPSUBD       Y8, Y4, Y4
+	VPADDD       Y9, Y3, Y3
+	VMOVDQA      Y7, Y8
+	VPADDD       Y4, Y7, Y7
+	VPSUBD       Y4, Y8, Y4
+	VMOVDQA      Y0, Y8
+	VPADDD       Y3, Y0, Y0
+	VPSUBD       Y3, Y8, Y3
+	VMOVDQA      Y2, Y8
+	VPADDD       Y1, Y2, Y2
+	VPSUBD       Y1, Y8, Y1
+	VPSRAD       $0x0d, Y6, Y6
+	VPSRAD       $0x0d, Y5, Y5
+	VPMULLD      rootby14<>+0(SB), Y6, Y6
+	VPMULLD      rootby14<>+0(SB), Y5, Y5
+	VMOVDQA      Y2, Y8
+	VPADDD       Y6, Y2, Y2
+	VPSUBD       Y6, Y8, Y6
+	VMOVDQA      Y1, Y8
+	VPADDD       Y5, Y1, Y1
+	VPSUBD       Y5, Y8, Y5
+	VPSRAD       $0x0e, Y1, Y1
+	VPSRAD       $0x0e, Y6, Y6
+	VPSRAD       $0x0e, Y5, Y5
+	VPSRAD       $0x0e, Y2, Y2
+	VPMULLD      sin3by12<>+0(SB), Y2, Y8
+	VPMULLD      sin3by12<>+0(SB), Y1, Y9
+	VPMULLD      cos3by12<>+0(SB), Y1, Y1
+	VPMULLD      cos3by12<>+0(SB), Y2, Y2
+	VPSUBD       Y8, Y1, Y1
+	VPADDD       Y9, Y2, Y2
+	VPMULLD      sin1by12<>+0(SB), Y5, Y8
+	VPMULLD      sin1by12<>+0(SB), Y6, Y9
+	VPMULLD      cos1by12<>+0(SB), Y6, Y6
+	VPMULLD      cos1by12<>+0(SB), Y5, Y5
+	VPSUBD       Y8, Y6, Y6
+	VPADDD       Y9, Y5, Y5
+	VMOVDQA      Y0, Y8
+	VPADDD       Y2, Y0, Y0
+	VPSUBD       Y2, Y8, Y2
+	VMOVDQA      Y7, Y8
+	VPADDD       Y5, Y7, Y7
+	VPSUBD       Y5, Y8, Y5
+	VMOVDQA      Y4, Y8
+	VPADDD       Y6, Y4, Y4
+	VPSUBD       Y6, Y8, Y6
+	VMOVDQA      Y3, Y8
+	VPADDD       Y1, Y3, Y3
+	VPSUBD       Y1, Y8, Y1
+	VPSRAD       $0x12, Y0, Y0
+	VPSRAD       $0x12, Y7, Y7
+	VPSRAD       $0x12, Y4, Y4
+	VPSRAD       $0x12, Y3, Y3
+	VPSRAD       $0x12, Y1, Y1
+	VPSRAD       $0x12, Y6, Y6
+	VPSRAD       $0x12, Y5, Y5
+	VPSRAD       $0x12, Y2, Y2
+	VMOVDQU      rowsTogether<>+0(SB), Y9
+	VPACKSSDW    Y7, Y0, Y0
+	VPACKSSDW    Y3, Y4, Y4
+	VPADDW       middle128<>+0(SB), Y0, Y0
+	VPADDW       middle128<>+0(SB), Y4, Y4
+	VPACKUSWB    Y4, Y0, Y0
+	VPERMD       Y0, Y9, Y0
+	VMOVQ        X0, (AX)
+	VMOVHPS      X0, (AX)(CX*1)
+	VEXTRACTI128 $0x01, Y0, X0
+	LEAQ         (AX)(CX*2), AX
+	VMOVQ        X0, (AX)
+	VMOVHPS      X0, (AX)(CX*1)
+	LEAQ         (AX)(CX*2), AX
+	VPACKSSDW    Y6, Y1, Y1
+	VPACKSSDW    Y2, Y5, Y5
+	VPADDW       middle128<>+0(SB), Y1, Y1
+	VPADDW       middle128<>+0(SB), Y5, Y5
+	VPACKUSWB    Y5, Y1, Y1
+	VPERMD       Y1, Y9, Y1
+	VMOVQ        X1, (AX)
+	VMOVHPS      X1, (AX)(CX*1)
+	VEXTRACTI128 $0x01, Y1, X0
+	LEAQ         (AX)(CX*2), AX
+	VMOVQ        X0, (AX)
+	VMOVHPS      X0, (AX)(CX*1)
 	VZEROUPPER
 	RET

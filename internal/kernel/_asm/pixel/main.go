@@ -18,6 +18,7 @@ func main() {
 	down()
 	across()
 	ycbcr()
+	whole()
 	Generate()
 }
 
@@ -357,72 +358,117 @@ func across() {
 	RET()
 }
 
-// ycbcr: 8·n pixels; order takes eight bytes of chroma to a byte in each of eight
-// double words, and step is how many of them are used up. 24 bytes are written.
+// ycbcr: 16·n pixels; order doubles each byte of chroma or not, and step is how many
+// of sixteen are used up. 48 bytes are written.
+//
+// Of the factors' 16 bits after the point, each is less than a half in size once a
+// whole number is taken out, so that words are enough: y·65793 + r·91881 is
+// 65536·(y + r) + y·257 + r·26345.
 func ycbcr() {
-	var p []int
-	for range 2 {
-		p = append(p, 0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, none, none, none, none)
+	words := func(name string, even, odd int) Mem {
+		var v []int
+		for range 8 {
+			v = append(v, even&0xff, even>>8&0xff, odd&0xff, odd>>8&0xff)
+		}
+		return bytesTable(name, v...)
 	}
-	packed := bytesTable("packYCbCr", p...)
-	TEXT("ycbcrAVX2", NOSPLIT, "func(dst, y, cb, cr *byte, order *[32]byte, step, n int)")
+	toR, toG, toG2, toB := words("toR", 257, 26345), words("toG", 257, -22554), words("toG2", 18734, 0), words("toB", 257, -14942)
+	middle := words("chromaMiddle", 128, 128)
+	// Where each byte of 48 is found in 16 of red, green or blue.
+	var spread [3][3]Mem
+	for part, name := range []string{"first", "second", "third"} {
+		for c, color := range []string{"R", "G", "B"} {
+			var v []int
+			for i := range 16 {
+				at := 16*part + i
+				if at%3 == c {
+					v = append(v, at/3)
+				} else {
+					v = append(v, none)
+				}
+			}
+			spread[part][c] = bytesTable(name+color, v...)
+		}
+	}
+	TEXT("ycbcrAVX2", NOSPLIT, "func(dst, y, cb, cr *byte, order *[16]byte, step, n int)")
 	Pragma("noescape")
 	dst, y := Load(Param("dst"), GP64()), Load(Param("y"), GP64())
 	cb, cr := Load(Param("cb"), GP64()), Load(Param("cr"), GP64())
 	order, step, n := Load(Param("order"), GP64()), Load(Param("step"), GP64()), Load(Param("n"), GP64())
-	spread := YMM()
-	VMOVDQU(Mem{Base: order}, spread)
-	g, x := GP32(), XMM()
-	constant := func(v uint32) reg.VecVirtual {
-		r := YMM()
-		MOVL(U32(v), g)
-		VMOVD(g, x)
-		VPBROADCASTD(x, r)
-		return r
-	}
-	times, middle, top := constant(0x10101), constant(128), constant(255)
-	toR, toG1, toG2, toB := constant(91881), constant(22554), constant(46802), constant(116130)
-	zero := YMM()
+	twice, zero := XMM(), YMM()
+	VMOVDQU(Mem{Base: order}, twice)
 	VPXOR(zero, zero, zero)
-	luma, b, r, t, out := YMM(), YMM(), YMM(), YMM(), YMM()
-	hold := func(v reg.VecVirtual) {
-		VPSRAD(U8(16), v, v)
-		VPMAXSD(zero, v, v)
-		VPMINSD(top, v, v)
+	luma, b, r, lo, hi, t, u, out := YMM(), YMM(), YMM(), YMM(), YMM(), YMM(), YMM(), YMM()
+	// rest is the sum of products with k, without its 16 bits.
+	rest := func(k Mem) {
+		VPMADDWD(k, lo, t)
+		VPMADDWD(k, hi, u)
+	}
+	join := func() {
+		VPSRAD(U8(16), t, t)
+		VPSRAD(U8(16), u, u)
+		VPACKSSDW(u, t, out) // words in order, as the halves were unpacked
+	}
+	// Words to bytes, sixteen in order.
+	pack := func() reg.VecVirtual {
+		p := XMM()
+		VEXTRACTI128(U8(1), out, p)
+		VPACKUSWB(p, out.AsX(), p)
+		return p
 	}
 	Label("loop")
-	VPMOVZXBD(Mem{Base: y}, luma)
-	VPMULLD(times, luma, luma)
-	VPBROADCASTQ(Mem{Base: cb}, b)
-	VPSHUFB(spread, b, b)
-	VPSUBD(middle, b, b)
-	VPBROADCASTQ(Mem{Base: cr}, r)
-	VPSHUFB(spread, r, r)
-	VPSUBD(middle, r, r)
-	VPMULLD(toR, r, out)
-	VPADDD(luma, out, out)
-	hold(out)
-	VPMULLD(toG2, r, r)
-	VPMULLD(toG1, b, t)
-	VPADDD(t, r, r)
-	VPSUBD(r, luma, r)
-	hold(r)
-	VPSLLD(U8(8), r, r)
-	VPOR(r, out, out)
-	VPMULLD(toB, b, b)
-	VPADDD(luma, b, b)
-	hold(b)
-	VPSLLD(U8(16), b, b)
-	VPOR(b, out, out)
-	VPSHUFB(packed, out, out)
-	VMOVDQU(out.AsX(), Mem{Base: dst})
-	VEXTRACTI128(U8(1), out, x)
-	VMOVQ(x, Mem{Base: dst, Disp: 12})
-	VPEXTRD(U8(2), x, Mem{Base: dst, Disp: 20})
-	ADDQ(U8(8), y)
+	VPMOVZXBW(Mem{Base: y}, luma)
+	VMOVDQU(Mem{Base: cb}, b.AsX())
+	VPSHUFB(twice, b.AsX(), b.AsX())
+	VPMOVZXBW(b.AsX(), b)
+	VPSUBW(middle, b, b)
+	VMOVDQU(Mem{Base: cr}, r.AsX())
+	VPSHUFB(twice, r.AsX(), r.AsX())
+	VPMOVZXBW(r.AsX(), r)
+	VPSUBW(middle, r, r)
+
+	VPUNPCKLWD(r, luma, lo)
+	VPUNPCKHWD(r, luma, hi)
+	rest(toR)
+	join()
+	VPADDW(luma, out, out)
+	VPADDW(r, out, out)
+	red := pack()
+
+	VPUNPCKLWD(b, luma, lo)
+	VPUNPCKHWD(b, luma, hi)
+	rest(toB)
+	join()
+	VPADDW(luma, out, out)
+	VPADDW(b, out, out)
+	VPADDW(b, out, out)
+	blue := pack()
+
+	rest(toG)
+	VPUNPCKLWD(zero, r, lo)
+	VPUNPCKHWD(zero, r, hi)
+	VPMADDWD(toG2, lo, lo)
+	VPMADDWD(toG2, hi, hi)
+	VPADDD(lo, t, t)
+	VPADDD(hi, u, u)
+	join()
+	VPADDW(luma, out, out)
+	VPSUBW(r, out, out)
+	green := pack()
+
+	x, p := XMM(), XMM()
+	for part := range spread {
+		VPSHUFB(spread[part][0], red, x)
+		VPSHUFB(spread[part][1], green, p)
+		VPOR(p, x, x)
+		VPSHUFB(spread[part][2], blue, p)
+		VPOR(p, x, x)
+		VMOVDQU(x, Mem{Base: dst, Disp: 16 * part})
+	}
+	ADDQ(U8(16), y)
 	ADDQ(step, cb)
 	ADDQ(step, cr)
-	ADDQ(U8(24), dst)
+	ADDQ(U8(48), dst)
 	DECQ(n)
 	JNZ(LabelRef("loop"))
 	VZEROUPPER()

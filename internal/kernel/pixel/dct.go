@@ -1,0 +1,65 @@
+package pixel
+
+// Inverse writes 8×8 samples, the rows stride bytes apart: the inverse cosine
+// transform of coefs times q, plus 128, held within 0–255. Coefs and q are column by column:
+// the vertical frequencies of horizontal frequency 0 come first.
+//
+// It is the arithmetic of image/jpeg since Go 1.26, to the bit: the algorithm of
+// Loeffler, Ligtenberg and Moschytz ("Practical fast 1-D DCT algorithms with 11
+// multiplications", ICASSP 1989) backwards, rows first, in 32 bits that overflow.
+func Inverse(dst []uint8, stride int, coefs *[64]int16, q *[64]int32) {
+	if stride < 8 || len(dst) < 7*stride+8 {
+		wrong("inverse: %d bytes for rows of %d", len(dst), stride)
+	}
+	best.inverse(dst, stride, coefs, q)
+}
+
+// Flat is what every sample of Inverse is where there is no frequency but 0, times
+// its q.
+func Flat(dc int32) uint8 { return clip((dc<<17+1<<19)>>20 + 128) }
+
+// Cosines and sines of multiples of π/16, and √½ of them for 6, with bits after the
+// point.
+const (
+	cos1by12, sin1by12 = 4017, 799
+	cos3by12, sin3by12 = 3406, 2276
+	cos6by12, sin6by12 = 1108, 2676
+	cos6by18, sin6by18 = 70936, 171254
+	rootby8, rootby14  = 181, 11585
+)
+
+func inverseGo(dst []uint8, stride int, coefs *[64]int16, q *[64]int32) {
+	var b [64]int32
+	for i := range 8 {
+		at := func(k int) int32 { return int32(coefs[8*k+i]) * q[8*k+i] }
+		x0, x1, x2, x3, x4, x5, x6, x7 := at(0), at(4), at(2), at(6), at(7), at(3), at(5), at(1)
+		x0, x1 = (x0+x1)<<17, (x0-x1)<<17
+		x2, x3 = turned(x2, x3, cos6by18, sin6by18)
+		x7, x4 = (x7+x4)<<7, (x7-x4)<<7
+		x0, x1, x2, x3, x4, x5, x6, x7 = joined(x0, x1, x2, x3, x4, x5*rootby8, x6*rootby8, x7, 2)
+		*(*[8]int32)(b[8*i:]) = [8]int32{x0, x1, x2, x3, x4, x5, x6, x7}
+	}
+	for i := range 8 {
+		x0, x1, x2, x3, x4, x5, x6, x7 := b[i], b[32+i], b[16+i], b[48+i], b[56+i], b[24+i], b[40+i], b[8+i]
+		x0 += 1 << 19
+		x0, x1 = (x0+x1)>>2, (x0-x1)>>2
+		x2, x3 = turned(x2>>13, x3>>13, cos6by12, sin6by12)
+		x0, x1, x2, x3, x4, x5, x6, x7 = joined(x0, x1, x2, x3, x7-x4, x5>>13*rootby14, x6>>13*rootby14, x7+x4, 14)
+		for k, v := range [8]int32{x0, x1, x2, x3, x4, x5, x6, x7} {
+			dst[k*stride+i] = clip(v>>18 + 128)
+		}
+	}
+}
+
+func turned(a, b, cos, sin int32) (int32, int32) { return cos*a - sin*b, sin*a + cos*b }
+
+// joined is what both passes end with.
+func joined(x0, x1, x2, x3, x4, x5, x6, x7 int32, down int) (_, _, _, _, _, _, _, _ int32) {
+	x1, x2 = x1+x2, x1-x2
+	x0, x3 = x0+x3, x0-x3
+	x7, x5 = x7+x5, x7-x5
+	x4, x6 = x4+x6, x4-x6
+	x4, x7 = turned(x4>>down, x7>>down, cos3by12, sin3by12)
+	x5, x6 = turned(x5>>down, x6>>down, cos1by12, sin1by12)
+	return x0 + x7, x1 + x6, x2 + x5, x3 + x4, x3 - x4, x2 - x5, x1 - x6, x0 - x7
+}

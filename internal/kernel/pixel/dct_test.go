@@ -1,0 +1,44 @@
+package pixel
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// blockOf is one of few or many frequencies, of sizes that overflow now and then.
+func blockOf(r *rand.Rand) (coefs [64]int16, q [64]int32) {
+	n := 1 + r.IntN(64)
+	limit := int32(1) << r.IntN(16)
+	for range n {
+		coefs[r.IntN(64)] = int16(r.Int32N(2*limit) - limit)
+	}
+	most := int32(1) << r.IntN(17)
+	for i := range q {
+		q[i] = r.Int32N(most)
+	}
+	return coefs, q
+}
+
+func TestInverseTransformsEqualTheDefinition(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	for range 3000 {
+		coefs, q := blockOf(r)
+		stride := 8 + r.IntN(20)
+		each(t, 7*stride+8, func(k kernels, dst []uint8) { k.inverse(dst, stride, &coefs, &q) })
+	}
+}
+
+func TestABlockOfOneLevelIsFlat(t *testing.T) {
+	q := [64]int32{1}
+	dst := make([]uint8, 64)
+	for dc := -1 << 15; dc < 1<<15; dc += 3 {
+		inverseGo(dst, 8, &[64]int16{int16(dc)}, &q)
+		if n := bytes.Count(dst, []byte{Flat(int32(dc))}); n != len(dst) {
+			require.Equal(t, len(dst), n, "%d", dc)
+		}
+	}
+	require.Panics(t, func() { Inverse(dst, 9, new([64]int16), &q) })
+}
