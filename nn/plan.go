@@ -3,6 +3,7 @@ package nn
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 
 	"github.com/argus-go/argus/internal/parallel"
@@ -14,10 +15,11 @@ import (
 type Plan struct {
 	In, Out Shape
 
-	steps   []step
-	buffers []buffer
-	scratch int // floats a picture
-	pool    sync.Pool
+	steps     []step
+	stretches []stretch
+	buffers   []buffer
+	across    int // floats a picture of what lives from one stretch to another
+	pool      sync.Pool
 }
 
 // A step computes one buffer from others.
@@ -29,23 +31,19 @@ type step struct {
 // A buffer is memory for one activation of one picture.
 type buffer struct {
 	size   int // floats, whole cache lines
-	offset int // in the scratch of one picture
+	offset int // in the memory of one picture
+	within int // the stretch that it lives in, or anywhere
 }
 
-// The first two buffers are not in the scratch: they are the caller's.
+// anywhere is where a buffer lives that more than one stretch uses.
+const anywhere = -1
+
+// The first two buffers are not in the plan's memory: they are the caller's.
 const (
 	inBuffer = iota
 	outBuffer
 	firstBuffer
 )
-
-// A frame is one run of a plan over n pictures.
-type frame struct {
-	crew  *parallel.Crew
-	n     int
-	mem   [][]float32 // by buffer
-	slack []float32
-}
 
 // Freeze plans l for pictures of shape in with weights w. It copies what it
 // needs of the weights.
@@ -53,31 +51,74 @@ func Freeze(l Layer, in Shape, w Weights) (*Plan, error) {
 	if err := w.Check(l, in, false); err != nil {
 		return nil, err
 	}
-	out, err := OutShape(l, in)
+	c, out, err := planned(l, in, w)
 	if err != nil {
 		return nil, err
 	}
-	if l, err = resolve(l); err != nil {
-		return nil, err
-	}
-	c := &planner{weights: w, spans: make([]span, firstBuffer)}
-	x := value{inBuffer, 0, in.C, in}
-	y := value{outBuffer, 0, out.C, out}
-	c.layer(simplify(l), x, sink{dst: &y})
-
-	p := &Plan{In: in, Out: out, steps: c.steps}
-	offsets, total := layout(c.spans)
-	p.scratch = total
-	for i, s := range c.spans {
-		p.buffers = append(p.buffers, buffer{s.size, offsets[i]})
-	}
-	p.buffers[inBuffer].size, p.buffers[outBuffer].size = in.Size(), out.Size()
-	return p, nil
+	return c.plan(in, out, c.chunks()), nil
 }
 
-// Memory is how many bytes a run over n pictures needs beside its input and
+// planned has the steps of l.
+func planned(l Layer, in Shape, w Weights) (c *planner, out Shape, err error) {
+	if out, err = OutShape(l, in); err != nil {
+		return nil, out, err
+	}
+	if l, err = resolve(l); err != nil {
+		return nil, out, err
+	}
+	c = &planner{weights: w, spans: make([]span, firstBuffer)}
+	c.network(simplify(l), value{inBuffer, 0, in.C, in}, value{outBuffer, 0, out.C, out})
+	return c, out, nil
+}
+
+// plan lays out memory for steps whose blocks take so many pictures at a time.
+func (c *planner) plan(in, out Shape, chunks []int) *Plan {
+	p := &Plan{In: in, Out: out, steps: c.steps, stretches: c.stretches(chunks)}
+	for _, s := range c.spans {
+		p.buffers = append(p.buffers, buffer{size: s.size, within: stretchOf(p.stretches, s)})
+	}
+	p.across = p.layOut(c.spans, anywhere)
+	for i := range p.stretches {
+		p.stretches[i].scratch = p.layOut(c.spans, i)
+	}
+	p.buffers[inBuffer].size, p.buffers[outBuffer].size = in.Size(), out.Size()
+	return p
+}
+
+// layOut places the buffers that live within a stretch, or anywhere.
+func (p *Plan) layOut(spans []span, within int) (total int) {
+	var which []int
+	var own []span
+	for i, s := range spans {
+		if i >= firstBuffer && p.buffers[i].within == within {
+			if within == anywhere {
+				s = widened(p.stretches, s)
+			}
+			which, own = append(which, i), append(own, s)
+		}
+	}
+	offsets, total := layout(own)
+	for k, i := range which {
+		p.buffers[i].offset = offsets[k]
+	}
+	return total
+}
+
+// Memory is the most bytes that a run over n pictures needs beside its input and
 // output.
-func (p *Plan) Memory(n int) int { return 4 * n * p.scratch }
+func (p *Plan) Memory(n int) int {
+	return 4 * (n*p.across + p.within(n, runtime.GOMAXPROCS(0)))
+}
+
+// within is how many floats all stretches make do with.
+func (p *Plan) within(n, threads int) (most int) {
+	for i := range p.stretches {
+		s := &p.stretches[i]
+		chunk := s.pictures(n)
+		most = max(most, chunk*min(threads, (n+chunk-1)/chunk)*s.scratch)
+	}
+	return most
+}
 
 // Run computes y [n][Out.H][Out.W][Out.C] from x [n][In.H][In.W][In.C] on at
 // most the given number of threads (0: all of GOMAXPROCS).
@@ -97,40 +138,4 @@ func (p *Plan) Run(ctx context.Context, threads, n int, x, y []float32) error {
 	f.crew = parallel.Begin(threads)
 	defer f.crew.End()
 	return p.run(ctx, f, n, x, y)
-}
-
-func (p *Plan) run(ctx context.Context, f *frame, n int, x, y []float32) error {
-	f.n = n
-	if need := n * p.scratch; cap(f.slack) < need {
-		f.slack = aligned(need)
-	}
-	f.mem = f.mem[:0]
-	for i, b := range p.buffers {
-		switch i {
-		case inBuffer:
-			f.mem = append(f.mem, x)
-		case outBuffer:
-			f.mem = append(f.mem, y)
-		default:
-			f.mem = append(f.mem, f.slack[:cap(f.slack)][n*b.offset:][:n*b.size])
-		}
-	}
-	defer func() { f.mem[inBuffer], f.mem[outBuffer] = nil, nil }()
-	for i := range p.steps {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		p.steps[i].run(f)
-	}
-	return nil
-}
-
-// of is the memory of v: for each picture and pixel, v.ld floats apart, v's
-// channels.
-func (f *frame) of(v value) []float32 {
-	m := f.mem[v.buf]
-	if v.off == 0 && v.ld == v.shape.C {
-		return m[:f.n*v.shape.Size()]
-	}
-	return m[v.off : f.n*v.shape.H*v.shape.W*v.ld]
 }

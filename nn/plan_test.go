@@ -230,7 +230,7 @@ func TestAPlanNeedsFarLessMemoryThanItsGraphHasOutputs(t *testing.T) {
 	outputs := machine(t, g, b.Output).OutputBytes()
 	p := freeze(t, l, in, w)
 	require.Less(t, p.Memory(1), outputs/10)
-	require.Equal(t, 3*p.Memory(1), p.Memory(3))
+	require.LessOrEqual(t, p.Memory(4), 4*p.Memory(1))
 }
 
 func TestAPlanSaysWhatDoesNotFit(t *testing.T) {

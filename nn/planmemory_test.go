@@ -12,22 +12,35 @@ import (
 )
 
 // requireMemory wants a plan to give the bits that it gives with every buffer
-// in memory of its own, and neither to read what no step wrote nor to change
-// its input.
+// in memory of its own, however many pictures each block takes at a time and on any
+// threads, and neither to read what no step wrote nor to change its input.
 func requireMemory(t *testing.T, l nn.Layer, in nn.Shape, msg string) {
 	t.Helper()
-	p := freeze(t, l, in, randomWeights(t, l, in, 5))
-	const n = 3
-	x := normal(rand.New(rand.NewPCG(6, 7)), n*in.Size())
+	w := randomWeights(t, l, in, 5)
+	r := rand.New(rand.NewPCG(6, 7))
+	n := 1 + r.IntN(9)
+	x := normal(r, n*in.Size())
 	given := slices.Clone(x)
-	want, got := make([]float32, n*p.Out.Size()), make([]float32, n*p.Out.Size())
-	require.NoError(t, p.Apart().RunPoisoned(n, x, want), msg)
-	require.Equal(t, given, x, msg)
-	for i, v := range want {
-		require.True(t, v == v, "%s: value %d is NaN", msg, i)
+	var want []float32
+	for i := range 4 {
+		p := freeze(t, l, in, w)
+		if i > 0 {
+			var err error
+			p, err = nn.FreezeIn(l, in, w, func() int { return r.IntN(4) })
+			require.NoError(t, err)
+		} else {
+			want = make([]float32, n*p.Out.Size())
+			require.NoError(t, p.Apart().RunPoisoned(1, n, x, want), msg)
+			require.Equal(t, given, x, msg)
+			for i, v := range want {
+				require.True(t, v == v, "%s: value %d is NaN", msg, i)
+			}
+		}
+		got := make([]float32, len(want))
+		require.NoError(t, p.RunPoisoned(i, n, x, got), msg)
+		require.Equal(t, want, got, msg)
+		require.Equal(t, given, x, msg)
 	}
-	require.NoError(t, p.RunPoisoned(n, x, got), msg)
-	require.Equal(t, want, got, msg)
 }
 
 func TestBuffersThatShareMemoryAreNeverInUseTogether(t *testing.T) {

@@ -34,6 +34,7 @@ type planner struct {
 	weights Weights
 	steps   []step
 	spans   []span // by buffer, in steps
+	blocks  []block
 }
 
 // emit adds a step that computes out from ins.
@@ -79,18 +80,7 @@ func (c *planner) copy(from, to value) value {
 func (c *planner) layer(l Layer, in value, s sink) value {
 	switch l := l.(type) {
 	case Seq:
-		if len(l) == 0 {
-			if s.dst == nil {
-				return in
-			}
-			return c.copy(in, *s.dst)
-		}
-		owned := s.owned
-		for _, m := range l[:len(l)-1] {
-			in, owned = c.layer(m, in, sink{owned: owned}), true
-		}
-		s.owned = owned
-		return c.layer(l[len(l)-1], in, s)
+		return c.seq(l, in, s, c.layer)
 	case Concat:
 		return c.concat(l, in, s)
 	case Add:
@@ -122,6 +112,22 @@ func (c *planner) layer(l Layer, in value, s sink) value {
 		})
 	}
 	panic("nn: layer " + label(l) + " was checked and is unknown to the planner")
+}
+
+// seq plans layers one after the other.
+func (c *planner) seq(l Seq, in value, s sink, layer func(Layer, value, sink) value) value {
+	if len(l) == 0 {
+		if s.dst == nil {
+			return in
+		}
+		return c.copy(in, *s.dst)
+	}
+	owned := s.owned
+	for _, m := range l[:len(l)-1] {
+		in, owned = layer(m, in, sink{owned: owned}), true
+	}
+	s.owned = owned
+	return layer(l[len(l)-1], in, s)
 }
 
 func (c *planner) concat(l Concat, in value, s sink) value {
