@@ -48,10 +48,24 @@ const (
 // Freeze plans l for pictures of shape in with weights w. It copies what it
 // needs of the weights.
 func Freeze(l Layer, in Shape, w Weights) (*Plan, error) {
-	if err := w.Check(l, in, false); err != nil {
+	if err := CheckShapes(l, in, false, w.shapes()); err != nil {
 		return nil, err
 	}
-	c, out, err := planned(l, in, w)
+	return FreezeFrom(l, in, w.read)
+}
+
+func (w Weights) read(p Param, dst []float32) error {
+	if t := w[p.Name]; len(t.Data) != len(dst) {
+		return fmt.Errorf("nn: %w:\n\t%s: shape %v needs %d values, there are %d", ErrWeights, p.Name, t.Shape, len(dst), len(t.Data))
+	}
+	copy(dst, w[p.Name].Data)
+	return nil
+}
+
+// FreezeFrom is Freeze for weights that are not in memory: read fills dst with the
+// values of one tensor, at a time. See [CheckShapes] to know before that they fit.
+func FreezeFrom(l Layer, in Shape, read func(p Param, dst []float32) error) (*Plan, error) {
+	c, out, err := planned(l, in, read)
 	if err != nil {
 		return nil, err
 	}
@@ -59,16 +73,20 @@ func Freeze(l Layer, in Shape, w Weights) (*Plan, error) {
 }
 
 // planned has the steps of l.
-func planned(l Layer, in Shape, w Weights) (c *planner, out Shape, err error) {
+func planned(l Layer, in Shape, read func(Param, []float32) error) (c *planner, out Shape, err error) {
 	if out, err = OutShape(l, in); err != nil {
+		return nil, out, err
+	}
+	params, err := Params(l, in)
+	if err != nil {
 		return nil, out, err
 	}
 	if l, err = resolve(l); err != nil {
 		return nil, out, err
 	}
-	c = &planner{weights: w, spans: make([]span, firstBuffer)}
+	c = &planner{tensors: newTensors(params, read), spans: make([]span, firstBuffer)}
 	c.network(simplify(l), value{inBuffer, 0, in.C, in}, value{outBuffer, 0, out.C, out})
-	return c, out, nil
+	return c, out, c.tensors.err()
 }
 
 // plan lays out memory for steps whose blocks take so many pictures at a time.

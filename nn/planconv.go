@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/argus-go/argus/internal/kernel/act"
 	"github.com/argus-go/argus/internal/kernel/conv"
 	"github.com/argus-go/argus/internal/kernel/depthwise"
 	"github.com/argus-go/argus/internal/kernel/gemm"
@@ -36,9 +37,6 @@ func poolGeometry(l Pool, in Shape) pool.Shape {
 	}
 }
 
-// data is the named tensor, nil where there is none.
-func (c *planner) data(name string) []float32 { return c.weights[name].Data }
-
 // fold gives a batch norm as scale and shift a channel.
 func (c *planner) fold(name string, n BatchNorm, channels int) (scale, shift []float32) {
 	scale, shift = make([]float32, channels), make([]float32, channels)
@@ -54,9 +52,9 @@ func (c *planner) fold(name string, n BatchNorm, channels int) (scale, shift []f
 }
 
 // folded returns a kernel whose last axis is the output channel or unit, and a bias,
-// with batch norm and the given factor taken in.
+// with batch norm and the given factor taken in. The kernel is overwritten.
 func (c *planner) folded(l Conv, kernel []float32, channels int, factor float32) (k, bias []float32) {
-	k, bias = slices.Clone(kernel), make([]float32, channels)
+	k, bias = kernel, make([]float32, channels)
 	if l.Bias {
 		copy(bias, c.data(l.Name+"/bias"))
 	}
@@ -74,8 +72,10 @@ func (c *planner) folded(l Conv, kernel []float32, channels int, factor float32)
 			bias[i] *= factor
 		}
 	}
-	for i := range k {
-		k[i] *= scale[i%channels]
+	for row := range slices.Chunk(k, channels) {
+		for i, v := range scale {
+			row[i] *= v
+		}
 	}
 	return k, bias
 }
@@ -102,11 +102,11 @@ func (c *planner) conv(l Conv, in value, s sink) value {
 		return c.depthwise(l, in, s)
 	case Separable:
 		deep := Conv{Name: l.Name, Kind: Depthwise, Kernel: l.Kernel, Stride: l.Stride, Pad: l.Pad, Pads: l.Pads}
-		mid := c.depthwiseWith(deep, in, sink{}, slices.Clone(c.data(l.Name+"/depthwise/kernel")), nil)
+		mid := c.depthwiseWith(deep, in, sink{}, c.data(l.Name+"/depthwise/kernel"), nil)
 		point := Conv{Name: l.Name, Filters: l.Filters, Kernel: [2]int{1, 1}, Bias: l.Bias, Norm: l.Norm, Act: l.Act}
-		return c.full(point, mid, s, c.data(l.Name+"/pointwise/kernel"))
+		return c.full(point, mid, s, c.passing(l.Name+"/pointwise/kernel"))
 	}
-	return c.full(l, in, s, c.data(l.Name+"/kernel"))
+	return c.full(l, in, s, c.passing(l.Name+"/kernel"))
 }
 
 func (c *planner) full(l Conv, in value, s sink, kernel []float32) value {
@@ -122,7 +122,7 @@ func (c *planner) matmul(l Dense, in value, s sink) value {
 	if s.add != nil {
 		l.Act = s.act
 	}
-	k, bias := c.folded(Conv{Name: l.Name, Bias: !l.NoBias}, c.data(l.Name+"/kernel"), l.Units, s.scale)
+	k, bias := c.folded(Conv{Name: l.Name, Bias: !l.NoBias}, c.passing(l.Name+"/kernel"), l.Units, s.scale)
 	rows := in.shape.Size()
 	packed := gemm.Pack(k, rows, l.Units, l.Units, false)
 	return c.product(l.Name, l.Act, in, s, Shape{1, 1, l.Units}, bias, func(f *frame, out value, ep gemm.Epilogue) {
@@ -130,24 +130,34 @@ func (c *planner) matmul(l Dense, in value, s sink) value {
 	})
 }
 
+// rowwise is an activation that is no clamp as the end of a product's epilogue;
+// nil where there is none.
+func rowwise(a Activation) func(rows, width int, y []float32, ld int) {
+	if a == Swish {
+		return act.SwishRows
+	}
+	return nil
+}
+
 // product plans a matrix product with its epilogue: bias, sum, and activation
-// where that is a clamp.
+// where that can be taken in.
 func (c *planner) product(name string, a Activation, in value, s sink, shape Shape, bias []float32, run func(*frame, value, gemm.Epilogue)) value {
 	lo, hi, fused := clamp(a)
+	then := rowwise(a)
 	plan := func(out value) value {
 		ins := []value{in}
 		if s.add != nil {
 			ins = append(ins, *s.add)
 		}
 		return c.emit(name, out, ins, func(f *frame) {
-			ep := gemm.Epilogue{Bias: bias, Lo: lo, Hi: hi}
+			ep := gemm.Epilogue{Bias: bias, Lo: lo, Hi: hi, Then: then}
 			if s.add != nil {
 				ep.Add, ep.AddLd = f.of(*s.add), s.add.ld
 			}
 			run(f, out, ep)
 		})
 	}
-	if fused {
+	if fused || then != nil {
 		return plan(c.place(s, shape))
 	}
 	return c.compact(s, shape, func(out value) value {

@@ -9,7 +9,7 @@ import (
 
 // FreezeIn is Freeze with so many pictures at a time in each block.
 func FreezeIn(l Layer, in Shape, w Weights, chunk func() int) (*Plan, error) {
-	c, out, err := planned(l, in, w)
+	c, out, err := planned(l, in, w.read)
 	if err != nil {
 		return nil, err
 	}

@@ -31,10 +31,10 @@ type sink struct {
 
 // planner turns layers into steps.
 type planner struct {
-	weights Weights
-	steps   []step
-	spans   []span // by buffer, in steps
-	blocks  []block
+	*tensors
+	steps  []step
+	spans  []span // by buffer, in steps
+	blocks []block
 }
 
 // emit adds a step that computes out from ins.

@@ -26,6 +26,30 @@ var ErrWeights = errors.New("weights do not fit the network")
 // all mismatches at once: missing, wrong shape, NaN or infinite values, and,
 // where exact is set, tensors that the network has no use for.
 func (w Weights) Check(l Layer, in Shape, exact bool) error {
+	return check(l, in, exact, w.shapes(), func(p Param) string {
+		t := w[p.Name]
+		if len(t.Data) != p.Size() {
+			return fmt.Sprintf("shape %v needs %d values, there are %d", t.Shape, p.Size(), len(t.Data))
+		}
+		return fault(p, t.Data)
+	})
+}
+
+func (w Weights) shapes() map[string][]int {
+	shapes := make(map[string][]int, len(w))
+	for name, t := range w {
+		shapes[name] = t.Shape
+	}
+	return shapes
+}
+
+// CheckShapes is [Weights.Check] for weights of which only the shapes are known.
+func CheckShapes(l Layer, in Shape, exact bool, shapes map[string][]int) error {
+	return check(l, in, exact, shapes, func(Param) string { return "" })
+}
+
+// check compares shapes, and where they fit what values says.
+func check(l Layer, in Shape, exact bool, shapes map[string][]int, values func(Param) string) error {
 	ps, err := Params(l, in)
 	if err != nil {
 		return err
@@ -34,17 +58,32 @@ func (w Weights) Check(l Layer, in Shape, exact bool) error {
 	want := map[string]bool{}
 	for _, p := range ps {
 		want[p.Name] = true
-		if fault := w.fault(p); fault != "" {
-			bad = append(bad, p.Name+": "+fault)
+		shape, ok := shapes[p.Name]
+		var what string
+		switch {
+		case !ok:
+			what = fmt.Sprintf("missing, the network wants %v", p.Shape)
+		case !slices.Equal(shape, p.Shape):
+			what = fmt.Sprintf("the network wants %v, the weights have %v", p.Shape, shape)
+		default:
+			what = values(p)
+		}
+		if what != "" {
+			bad = append(bad, p.Name+": "+what)
 		}
 	}
 	if exact {
-		for name := range w {
+		for name := range shapes {
 			if !want[name] {
 				bad = append(bad, name+": the network has no such tensor")
 			}
 		}
 	}
+	return mismatch(bad)
+}
+
+// mismatch is an ErrWeights that lists what is bad, nil if nothing is.
+func mismatch(bad []string) error {
 	if bad == nil {
 		return nil
 	}
@@ -56,23 +95,15 @@ func (w Weights) Check(l Layer, in Shape, exact bool) error {
 	return fmt.Errorf("nn: %w:\n\t%s", ErrWeights, strings.Join(bad, "\n\t"))
 }
 
-func (w Weights) fault(p Param) string {
-	t, ok := w[p.Name]
-	switch {
-	case !ok:
-		return fmt.Sprintf("missing, the network wants %v", p.Shape)
-	case !slices.Equal(t.Shape, p.Shape):
-		return fmt.Sprintf("the network wants %v, the weights have %v", p.Shape, t.Shape)
-	case len(t.Data) != p.Size():
-		return fmt.Sprintf("shape %v needs %d values, there are %d", t.Shape, p.Size(), len(t.Data))
-	}
-	for i, v := range t.Data {
+// fault says what is wrong with values; "" if nothing is.
+func fault(p Param, values []float32) string {
+	for i, v := range values {
 		if v-v != 0 {
 			return fmt.Sprintf("value %d is %v", i, v)
 		}
 	}
 	if strings.HasSuffix(p.Name, "/moving_variance") {
-		for i, v := range t.Data {
+		for i, v := range values {
 			if v < 0 {
 				return fmt.Sprintf("variance %d is %v", i, v)
 			}
