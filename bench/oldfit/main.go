@@ -2,7 +2,7 @@
 // photographs, the head and then the last two blocks. oldfit.py does the same in
 // Keras; run.sh runs both in turn. Weights are random, for only time is asked for.
 //
-//	go run ./bench/oldfit -photos FOLDER [-epochs N] [-augment]
+//	go run ./bench/oldfit -photos FOLDER [-epochs N] [-augment] [-cpuprofile FILE]
 //
 // Without -augment the pictures are the same in every epoch, so that features and
 // activations are computed once; with it they are drawn anew.
@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"time"
 
 	"github.com/argus-go/argus"
@@ -28,13 +29,26 @@ type result struct {
 	Augment bool    `json:"augment"`
 	Epochs  int     `json:"epochs"` // of each phase
 	Seconds float64 `json:"seconds"`
+	Of      any     `json:"of,omitempty"` // what they went to
 }
 
 func main() {
 	photos := flag.String("photos", "", "folder with train and val")
 	epochs := flag.Int("epochs", 10, "of the head, and again of the last two blocks")
 	augment := flag.Bool("augment", false, "draw every picture anew in every epoch")
+	profile := flag.String("cpuprofile", "", "file to write a profile to")
 	flag.Parse()
+	if *profile != "" {
+		file, err := os.Create(*profile)
+		if err == nil {
+			err = pprof.StartCPUProfile(file)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		defer pprof.StopCPUProfile()
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := run(ctx, *photos, *epochs, *augment); err != nil {
@@ -66,8 +80,9 @@ func run(ctx context.Context, photos string, epochs int, augment bool) error {
 		o.Views = -1
 	}
 	start := time.Now()
-	if _, err := c.Fit(ctx, data, o); err != nil {
+	history, err := c.Fit(ctx, data, o)
+	if err != nil {
 		return err
 	}
-	return json.NewEncoder(os.Stdout).Encode(result{"argus", augment, epochs, time.Since(start).Seconds()})
+	return json.NewEncoder(os.Stdout).Encode(result{"argus", augment, epochs, time.Since(start).Seconds(), history.Seconds})
 }

@@ -27,32 +27,69 @@ func whole(b testing.TB, m nn.Model, batch int) *Job {
 	return j
 }
 
+// tuned trains what comes from a block on.
+func tuned(b testing.TB, m nn.Model, from string, batch int) *Job {
+	before, after, err := nn.Cut(m.Body, from)
+	require.NoError(b, err)
+	in, err := nn.OutShape(before, m.Input.Shape())
+	require.NoError(b, err)
+	m.Body, m.Input.Size = after, in.H
+	j := whole(b, m, batch)
+	j.In, j.Train = in, drawn(batch, 10, in, 1)
+	j.Weights, err = nn.Init(j.Layer(), in, 1)
+	require.NoError(b, err)
+	return j
+}
+
+// A step of the last blocks on kept activations, as the old system tuned them and
+// as bench/rotation does.
+func BenchmarkTuneStep(b *testing.B) {
+	lite0, err := efficientnet.New("lite0", 10)
+	require.NoError(b, err)
+	v3 := inception.V3(10)
+	v3.Top = nil
+	lite0.Top = nil
+	for _, of := range []struct {
+		nn.Model
+		from  string
+		batch int
+	}{{v3, "mixed9", 20}, {lite0, "block6a", 32}} {
+		b.Run(of.Name+"/"+of.from, func(b *testing.B) { bench(b, tuned(b, of.Model, of.from, of.batch), of.batch) })
+	}
+}
+
+// bench times steps of a job.
+func bench(b *testing.B, j *Job, batch int) {
+	memory, err := j.Memory(batch)
+	require.NoError(b, err)
+	s, err := j.stepper(batch)
+	require.NoError(b, err)
+	s.resume(nil)
+	rows := make([]int, batch)
+	for i := range rows {
+		rows[i] = i
+	}
+	step := 0
+	run := func() {
+		require.NoError(b, s.step(context.Background(), 1, step, rows, true))
+		step++
+	}
+	run() // which takes the memory
+	run()
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		run()
+	}
+	b.ReportMetric(float64(memory)/1e6, "MB")
+}
+
 // A full step: forward, backward and Adam, on all layers. The memory is what a run
 // takes, known before.
 func BenchmarkStep(b *testing.B) {
 	b0, err := efficientnet.New("b0", 10)
 	require.NoError(b, err)
 	for _, m := range []nn.Model{b0, inception.V3(10)} {
-		b.Run(m.Name+"/batch8", func(b *testing.B) {
-			j := whole(b, m, 8)
-			memory, err := j.Memory(8)
-			require.NoError(b, err)
-			s, err := j.stepper(8)
-			require.NoError(b, err)
-			s.resume(nil)
-			rows := []int{0, 1, 2, 3, 4, 5, 6, 7}
-			step := 0
-			run := func() {
-				require.NoError(b, s.step(context.Background(), 1, step, rows, true))
-				step++
-			}
-			run() // which takes the memory
-			b.ReportAllocs()
-			b.ResetTimer()
-			for range b.N {
-				run()
-			}
-			b.ReportMetric(float64(memory)/1e6, "MB")
-		})
+		b.Run(m.Name+"/batch8", func(b *testing.B) { bench(b, whole(b, m, 8), 8) })
 	}
 }

@@ -35,22 +35,13 @@ func (a Adam) Step(crew *parallel.Crew, t int, w, g, m, v []float32) {
 	}
 	b1, b2 := float64(a.Beta1), float64(a.Beta2)
 	s := adamStep{
-		decay: a.LearningRate * a.WeightDecay,
-		m:     1 - a.Beta1,
-		v:     1 - a.Beta2,
+		toM:   1 - a.Beta1,
+		toV:   1 - a.Beta2,
 		alpha: float32(float64(a.LearningRate) * math.Sqrt(1-math.Pow(b2, float64(t))) / (1 - math.Pow(b1, float64(t)))),
 		eps:   a.Epsilon,
+		decay: a.LearningRate * a.WeightDecay,
 	}
-	vec.Split(crew, len(w), 2, func(lo, hi int) { s.run(w[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi]) })
+	vec.Split(crew, len(w), 2, func(lo, hi int) { k.adam(s, w[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi]) })
 }
 
-type adamStep struct{ decay, m, v, alpha, eps float32 }
-
-func (s adamStep) run(w, g, m, v []float32) {
-	for i, d := range g {
-		m1 := normal(m[i] + (d-m[i])*s.m)
-		v1 := normal(v[i] + (d*d-v[i])*s.v)
-		m[i], v[i] = m1, v1
-		w[i] -= w[i]*s.decay + s.alpha*m1/(float32(math.Sqrt(float64(v1)))+s.eps)
-	}
-}
+type adamStep struct{ toM, toV, alpha, eps, decay float32 }

@@ -3,11 +3,25 @@
 package optim
 
 import (
-	"math"
-
 	"github.com/argus-go/argus/internal/kernel/vec"
 	"github.com/argus-go/argus/internal/parallel"
 )
+
+// kernels are the inner loops; each implementation fills one table.
+type kernels struct {
+	adam          func(s adamStep, w, g, m, v []float32)
+	rmsprop       func(s rmspropStep, w, g, v, m []float32)
+	sgd, nesterov func(s sgdStep, w, g, v []float32)
+	toward        func(rate float32, x, y []float32)
+	squares       func(x []float32) float64
+}
+
+type implementation struct {
+	name string
+	kernels
+}
+
+var k = implementations()[0].kernels
 
 // fit panics where slices differ in length.
 func fit(w []float32, others ...[]float32) {
@@ -18,58 +32,20 @@ func fit(w []float32, others ...[]float32) {
 	}
 }
 
-// normal replaces a denormal number by 0.
-func normal(x float32) float32 {
-	if math.Float32bits(x)&0x7f800000 == 0 {
-		return 0
-	}
-	return x
-}
-
 // AddScaled is y += scale·x.
 func AddScaled(crew *parallel.Crew, y []float32, scale float32, x []float32) {
-	fit(y, x)
-	vec.Split(crew, len(y), 2, func(lo, hi int) {
-		y, x := y[lo:hi], x[lo:hi]
-		for i, v := range x {
-			y[i] += scale * v
-		}
-	})
+	vec.Axpy(crew, scale, x, y)
 }
 
 // Scale is x *= scale.
-func Scale(crew *parallel.Crew, x []float32, scale float32) {
-	vec.Split(crew, len(x), 2, func(lo, hi int) {
-		x := x[lo:hi]
-		for i := range x {
-			x[i] *= scale
-		}
-	})
-}
+func Scale(crew *parallel.Crew, x []float32, scale float32) { vec.Scale(crew, scale, x, x) }
 
-// Toward is y += rate·(x - y): a moving average y of x.
+// Toward is y += rate·(x - y): a moving average y of x. Values under 2⁻¹²⁶
+// become 0.
 func Toward(crew *parallel.Crew, y []float32, rate float32, x []float32) {
 	fit(y, x)
-	vec.Split(crew, len(y), 2, func(lo, hi int) {
-		y, x := y[lo:hi], x[lo:hi]
-		for i, v := range x {
-			y[i] = normal(y[i] + rate*(v-y[i]))
-		}
-	})
+	vec.Split(crew, len(y), 2, func(lo, hi int) { k.toward(rate, x[lo:hi], y[lo:hi]) })
 }
 
 // SquareSum is Σ x², in float64.
-func SquareSum(x []float32) float64 {
-	var a, b, c, d float64 // four sums, for the adder takes four cycles
-	for len(x) >= 4 {
-		a += float64(x[0]) * float64(x[0])
-		b += float64(x[1]) * float64(x[1])
-		c += float64(x[2]) * float64(x[2])
-		d += float64(x[3]) * float64(x[3])
-		x = x[4:]
-	}
-	for _, v := range x {
-		a += float64(v) * float64(v)
-	}
-	return (a + b) + (c + d)
-}
+func SquareSum(x []float32) float64 { return k.squares(x) }

@@ -52,17 +52,100 @@ func TestTheFirstStepIsTheLearningRate(t *testing.T) {
 }
 
 func TestMomentsOfDeadWeightsBecomeZeroNotDenormal(t *testing.T) {
-	a := Adam{LearningRate: .001, Beta1: .9, Beta2: .99, Epsilon: 1e-7}
-	w, g, m, v := []float32{1}, []float32{1}, []float32{0}, []float32{0}
-	for step := 1; step < 12_000; step++ {
-		a.Step(nil, step, w, g, m, v)
-		g[0] = 0
-		for _, x := range []float32{m[0], v[0]} {
-			require.True(t, x == 0 || math.Abs(float64(x)) >= math.Ldexp(1, -126))
+	for _, impl := range implementations() {
+		for name, step := range map[string]func(w, g, m, v []float32){
+			"adam":     func(w, g, m, v []float32) { impl.adam(adamStep{.1, .01, 1e-3, 1e-7, 0}, w, g, m, v) },
+			"rmsprop":  func(w, g, m, v []float32) { impl.rmsprop(rmspropStep{.99, .9, 1e-3, 1e-7, 0}, w, g, v, m) },
+			"sgd":      func(w, g, m, v []float32) { impl.sgd(sgdStep{.1, .9, 0}, w, g, m); v[0] = 0 },
+			"nesterov": func(w, g, m, v []float32) { impl.nesterov(sgdStep{.1, .9, 0}, w, g, m); v[0] = 0 },
+			"toward":   func(w, g, m, v []float32) { impl.toward(.01, g, m); v[0] = 0 },
+		} {
+			w, g, m, v := []float32{1}, []float32{1}, []float32{0}, []float32{0}
+			for range 12_000 {
+				step(w, g, m, v)
+				g[0] = 0
+				for _, x := range []float32{m[0], v[0]} {
+					require.True(t, x == 0 || math.Abs(float64(x)) >= math.Ldexp(1, -126), "%s %s", impl.name, name)
+				}
+			}
+			require.Zero(t, m[0], "%s %s", impl.name, name)
+			require.Zero(t, v[0], "%s %s", impl.name, name)
 		}
 	}
-	require.Zero(t, m[0])
-	require.Zero(t, v[0])
+}
+
+// numbers are normal ones of many sizes, and some zeros.
+func numbers(r *rand.Rand, n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		if r.IntN(16) > 0 {
+			x[i] = float32(r.NormFloat64() * math.Exp(3*r.NormFloat64()))
+		}
+	}
+	return x
+}
+
+// Every length, so that whole vectors and tails take part; beyond the slices
+// nothing may change.
+func TestEveryImplementationIsTheDefinition(t *testing.T) {
+	r := rand.New(rand.NewPCG(15, 16))
+	for _, impl := range implementations() {
+		for n := range 140 {
+			var in [4][]float32
+			for i := range in {
+				in[i] = numbers(r, n+1)
+			}
+			for i := range in[2] { // an average of squares is none below zero
+				in[2][i], in[3][i] = abs(in[2][i]), abs(in[3][i])
+			}
+			check := func(name string, step func(k kernels, x [4][]float32)) {
+				var got, want, had [4][]float32
+				for i := range in {
+					had[i] = append([]float32{}, in[i]...)
+					got[i] = append([]float32{}, in[i]...)[:n]
+					want[i] = append([]float32{}, in[i]...)[:n]
+				}
+				step(impl.kernels, got)
+				step(portable, want)
+				for i := range in {
+					for j, w := range want[i] {
+						require.InDelta(t, w, got[i][j], 1e-6*max(1, math.Abs(float64(had[0][j])), math.Abs(float64(w))), "%s %s: slice %d, value %d of %d", impl.name, name, i, j, n)
+					}
+					require.Equal(t, had[i][n], got[i][:n+1][n])
+				}
+			}
+			check("adam", func(k kernels, x [4][]float32) {
+				k.adam(adamStep{.1, .001, .01, 1e-7, .004}, x[0], x[1], x[2], x[3])
+			})
+			check("rmsprop", func(k kernels, x [4][]float32) {
+				k.rmsprop(rmspropStep{.9, .3, .01, 1e-7, .004}, x[0], x[1], x[2], x[3])
+			})
+			check("sgd", func(k kernels, x [4][]float32) { k.sgd(sgdStep{.1, .9, .004}, x[0], x[1], x[2]) })
+			check("nesterov", func(k kernels, x [4][]float32) { k.nesterov(sgdStep{.1, .9, .004}, x[0], x[1], x[2]) })
+			check("toward", func(k kernels, x [4][]float32) { k.toward(.3, x[0], x[1]) })
+			require.InEpsilon(t, 1+portable.squares(in[0][:n]), 1+impl.squares(in[0][:n]), 1e-12, "%s: squares of %d", impl.name, n)
+		}
+	}
+}
+
+func abs(x float32) float32 { return float32(math.Abs(float64(x))) }
+
+func TestNaNStaysNaN(t *testing.T) {
+	nan := float32(math.NaN())
+	for _, impl := range implementations() {
+		for _, step := range []func(w, g, a, b []float32){
+			func(w, g, a, b []float32) { impl.adam(adamStep{.1, .001, .01, 1e-7, 0}, w, g, a, b) },
+			func(w, g, a, b []float32) { impl.rmsprop(rmspropStep{.9, .3, .01, 1e-7, 0}, w, g, a, b) },
+			func(w, g, a, _ []float32) { impl.sgd(sgdStep{.1, .9, 0}, w, g, a) },
+			func(w, g, a, _ []float32) { impl.nesterov(sgdStep{.1, .9, 0}, w, g, a) },
+			func(w, g, _, _ []float32) { impl.toward(.1, g, w) },
+			func(w, g, _, _ []float32) { w[0] = float32(impl.squares(g)) },
+		} {
+			w := []float32{1}
+			step(w, []float32{nan}, []float32{0}, []float32{0})
+			require.NotEqual(t, w[0], w[0], impl.name)
+		}
+	}
 }
 
 func TestResultsDoNotDependOnTheCrew(t *testing.T) {

@@ -1,8 +1,6 @@
 package optim
 
 import (
-	"math"
-
 	"github.com/argus-go/argus/internal/kernel/vec"
 	"github.com/argus-go/argus/internal/parallel"
 )
@@ -24,14 +22,8 @@ type RMSprop struct {
 //	w -= m
 func (o RMSprop) Step(crew *parallel.Crew, w, g, v, m []float32) {
 	fit(w, g, v, m)
-	decay := o.LearningRate * o.WeightDecay
-	vec.Split(crew, len(w), 2, func(lo, hi int) {
-		w, g, v, m := w[lo:hi], g[lo:hi], v[lo:hi], m[lo:hi]
-		for i, d := range g {
-			v1 := normal(o.Rho*v[i] + (1-o.Rho)*d*d)
-			m1 := normal(o.Momentum*m[i] + o.LearningRate*d/float32(math.Sqrt(float64(v1+o.Epsilon))))
-			v[i], m[i] = v1, m1
-			w[i] -= w[i]*decay + m1
-		}
-	})
+	s := rmspropStep{o.Rho, o.Momentum, o.LearningRate, o.Epsilon, o.LearningRate * o.WeightDecay}
+	vec.Split(crew, len(w), 2, func(lo, hi int) { k.rmsprop(s, w[lo:hi], g[lo:hi], v[lo:hi], m[lo:hi]) })
 }
+
+type rmspropStep struct{ rho, momentum, rate, eps, decay float32 }

@@ -21,17 +21,11 @@ type SGD struct {
 //	w += v, with Nesterov Momentum·v - LearningRate·g
 func (o SGD) Step(crew *parallel.Crew, w, g, v []float32) {
 	fit(w, g, v)
-	decay := o.LearningRate * o.WeightDecay
-	vec.Split(crew, len(w), 2, func(lo, hi int) {
-		w, g, v := w[lo:hi], g[lo:hi], v[lo:hi]
-		for i, d := range g {
-			d *= o.LearningRate
-			v1 := normal(o.Momentum*v[i] - d)
-			v[i] = v1
-			if o.Nesterov {
-				v1 = o.Momentum*v1 - d
-			}
-			w[i] += v1 - w[i]*decay
-		}
-	})
+	s, step := sgdStep{o.LearningRate, o.Momentum, o.LearningRate * o.WeightDecay}, k.sgd
+	if o.Nesterov {
+		step = k.nesterov
+	}
+	vec.Split(crew, len(w), 2, func(lo, hi int) { step(s, w[lo:hi], g[lo:hi], v[lo:hi]) })
 }
+
+type sgdStep struct{ rate, momentum, decay float32 }
