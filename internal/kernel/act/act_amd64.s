@@ -22,390 +22,390 @@ DATA tailMasks<>+56(SB)/4, $0x00000000
 DATA tailMasks<>+60(SB)/4, $0x00000000
 GLOBL tailMasks<>(SB), RODATA|NOPTR, $64
 
-DATA constants<>+0(SB)/4, $0xc2b00000
-DATA constants<>+4(SB)/4, $0xc2b00000
-DATA constants<>+8(SB)/4, $0xc2b00000
-DATA constants<>+12(SB)/4, $0xc2b00000
-DATA constants<>+16(SB)/4, $0xc2b00000
-DATA constants<>+20(SB)/4, $0xc2b00000
-DATA constants<>+24(SB)/4, $0xc2b00000
-DATA constants<>+28(SB)/4, $0xc2b00000
-DATA constants<>+32(SB)/4, $0xc2b00000
-DATA constants<>+36(SB)/4, $0xc2b00000
-DATA constants<>+40(SB)/4, $0xc2b00000
-DATA constants<>+44(SB)/4, $0xc2b00000
-DATA constants<>+48(SB)/4, $0xc2b00000
-DATA constants<>+52(SB)/4, $0xc2b00000
-DATA constants<>+56(SB)/4, $0xc2b00000
-DATA constants<>+60(SB)/4, $0xc2b00000
-DATA constants<>+64(SB)/4, $0x3f200000
-DATA constants<>+68(SB)/4, $0x3f200000
-DATA constants<>+72(SB)/4, $0x3f200000
-DATA constants<>+76(SB)/4, $0x3f200000
-DATA constants<>+80(SB)/4, $0x3f200000
-DATA constants<>+84(SB)/4, $0x3f200000
-DATA constants<>+88(SB)/4, $0x3f200000
-DATA constants<>+92(SB)/4, $0x3f200000
-DATA constants<>+96(SB)/4, $0x3f200000
-DATA constants<>+100(SB)/4, $0x3f200000
-DATA constants<>+104(SB)/4, $0x3f200000
-DATA constants<>+108(SB)/4, $0x3f200000
-DATA constants<>+112(SB)/4, $0x3f200000
-DATA constants<>+116(SB)/4, $0x3f200000
-DATA constants<>+120(SB)/4, $0x3f200000
-DATA constants<>+124(SB)/4, $0x3f200000
-DATA constants<>+128(SB)/4, $0x40000000
-DATA constants<>+132(SB)/4, $0x40000000
-DATA constants<>+136(SB)/4, $0x40000000
-DATA constants<>+140(SB)/4, $0x40000000
-DATA constants<>+144(SB)/4, $0x40000000
-DATA constants<>+148(SB)/4, $0x40000000
-DATA constants<>+152(SB)/4, $0x40000000
-DATA constants<>+156(SB)/4, $0x40000000
-DATA constants<>+160(SB)/4, $0x40000000
-DATA constants<>+164(SB)/4, $0x40000000
-DATA constants<>+168(SB)/4, $0x40000000
-DATA constants<>+172(SB)/4, $0x40000000
-DATA constants<>+176(SB)/4, $0x40000000
-DATA constants<>+180(SB)/4, $0x40000000
-DATA constants<>+184(SB)/4, $0x40000000
-DATA constants<>+188(SB)/4, $0x40000000
-DATA constants<>+192(SB)/4, $0x40c00000
-DATA constants<>+196(SB)/4, $0x40c00000
-DATA constants<>+200(SB)/4, $0x40c00000
-DATA constants<>+204(SB)/4, $0x40c00000
-DATA constants<>+208(SB)/4, $0x40c00000
-DATA constants<>+212(SB)/4, $0x40c00000
-DATA constants<>+216(SB)/4, $0x40c00000
-DATA constants<>+220(SB)/4, $0x40c00000
-DATA constants<>+224(SB)/4, $0x40c00000
-DATA constants<>+228(SB)/4, $0x40c00000
-DATA constants<>+232(SB)/4, $0x40c00000
-DATA constants<>+236(SB)/4, $0x40c00000
-DATA constants<>+240(SB)/4, $0x40c00000
-DATA constants<>+244(SB)/4, $0x40c00000
-DATA constants<>+248(SB)/4, $0x40c00000
-DATA constants<>+252(SB)/4, $0x40c00000
-DATA constants<>+256(SB)/4, $0xc2d00000
-DATA constants<>+260(SB)/4, $0xc2d00000
-DATA constants<>+264(SB)/4, $0xc2d00000
-DATA constants<>+268(SB)/4, $0xc2d00000
-DATA constants<>+272(SB)/4, $0xc2d00000
-DATA constants<>+276(SB)/4, $0xc2d00000
-DATA constants<>+280(SB)/4, $0xc2d00000
-DATA constants<>+284(SB)/4, $0xc2d00000
-DATA constants<>+288(SB)/4, $0xc2d00000
-DATA constants<>+292(SB)/4, $0xc2d00000
-DATA constants<>+296(SB)/4, $0xc2d00000
-DATA constants<>+300(SB)/4, $0xc2d00000
-DATA constants<>+304(SB)/4, $0xc2d00000
-DATA constants<>+308(SB)/4, $0xc2d00000
-DATA constants<>+312(SB)/4, $0xc2d00000
-DATA constants<>+316(SB)/4, $0xc2d00000
-DATA constants<>+320(SB)/4, $0x42b20000
-DATA constants<>+324(SB)/4, $0x42b20000
-DATA constants<>+328(SB)/4, $0x42b20000
-DATA constants<>+332(SB)/4, $0x42b20000
-DATA constants<>+336(SB)/4, $0x42b20000
-DATA constants<>+340(SB)/4, $0x42b20000
-DATA constants<>+344(SB)/4, $0x42b20000
-DATA constants<>+348(SB)/4, $0x42b20000
-DATA constants<>+352(SB)/4, $0x42b20000
-DATA constants<>+356(SB)/4, $0x42b20000
-DATA constants<>+360(SB)/4, $0x42b20000
-DATA constants<>+364(SB)/4, $0x42b20000
-DATA constants<>+368(SB)/4, $0x42b20000
-DATA constants<>+372(SB)/4, $0x42b20000
-DATA constants<>+376(SB)/4, $0x42b20000
-DATA constants<>+380(SB)/4, $0x42b20000
-DATA constants<>+384(SB)/4, $0x3f800000
-DATA constants<>+388(SB)/4, $0x3f800000
-DATA constants<>+392(SB)/4, $0x3f800000
-DATA constants<>+396(SB)/4, $0x3f800000
-DATA constants<>+400(SB)/4, $0x3f800000
-DATA constants<>+404(SB)/4, $0x3f800000
-DATA constants<>+408(SB)/4, $0x3f800000
-DATA constants<>+412(SB)/4, $0x3f800000
-DATA constants<>+416(SB)/4, $0x3f800000
-DATA constants<>+420(SB)/4, $0x3f800000
-DATA constants<>+424(SB)/4, $0x3f800000
-DATA constants<>+428(SB)/4, $0x3f800000
-DATA constants<>+432(SB)/4, $0x3f800000
-DATA constants<>+436(SB)/4, $0x3f800000
-DATA constants<>+440(SB)/4, $0x3f800000
-DATA constants<>+444(SB)/4, $0x3f800000
-DATA constants<>+448(SB)/4, $0x3fb8aa3b
-DATA constants<>+452(SB)/4, $0x3fb8aa3b
-DATA constants<>+456(SB)/4, $0x3fb8aa3b
-DATA constants<>+460(SB)/4, $0x3fb8aa3b
-DATA constants<>+464(SB)/4, $0x3fb8aa3b
-DATA constants<>+468(SB)/4, $0x3fb8aa3b
-DATA constants<>+472(SB)/4, $0x3fb8aa3b
-DATA constants<>+476(SB)/4, $0x3fb8aa3b
-DATA constants<>+480(SB)/4, $0x3fb8aa3b
-DATA constants<>+484(SB)/4, $0x3fb8aa3b
-DATA constants<>+488(SB)/4, $0x3fb8aa3b
-DATA constants<>+492(SB)/4, $0x3fb8aa3b
-DATA constants<>+496(SB)/4, $0x3fb8aa3b
-DATA constants<>+500(SB)/4, $0x3fb8aa3b
-DATA constants<>+504(SB)/4, $0x3fb8aa3b
-DATA constants<>+508(SB)/4, $0x3fb8aa3b
-DATA constants<>+512(SB)/4, $0x32a57060
-DATA constants<>+516(SB)/4, $0x32a57060
-DATA constants<>+520(SB)/4, $0x32a57060
-DATA constants<>+524(SB)/4, $0x32a57060
-DATA constants<>+528(SB)/4, $0x32a57060
-DATA constants<>+532(SB)/4, $0x32a57060
-DATA constants<>+536(SB)/4, $0x32a57060
-DATA constants<>+540(SB)/4, $0x32a57060
-DATA constants<>+544(SB)/4, $0x32a57060
-DATA constants<>+548(SB)/4, $0x32a57060
-DATA constants<>+552(SB)/4, $0x32a57060
-DATA constants<>+556(SB)/4, $0x32a57060
-DATA constants<>+560(SB)/4, $0x32a57060
-DATA constants<>+564(SB)/4, $0x32a57060
-DATA constants<>+568(SB)/4, $0x32a57060
-DATA constants<>+572(SB)/4, $0x32a57060
-DATA constants<>+576(SB)/4, $0x3aae0473
-DATA constants<>+580(SB)/4, $0x3aae0473
-DATA constants<>+584(SB)/4, $0x3aae0473
-DATA constants<>+588(SB)/4, $0x3aae0473
-DATA constants<>+592(SB)/4, $0x3aae0473
-DATA constants<>+596(SB)/4, $0x3aae0473
-DATA constants<>+600(SB)/4, $0x3aae0473
-DATA constants<>+604(SB)/4, $0x3aae0473
-DATA constants<>+608(SB)/4, $0x3aae0473
-DATA constants<>+612(SB)/4, $0x3aae0473
-DATA constants<>+616(SB)/4, $0x3aae0473
-DATA constants<>+620(SB)/4, $0x3aae0473
-DATA constants<>+624(SB)/4, $0x3aae0473
-DATA constants<>+628(SB)/4, $0x3aae0473
-DATA constants<>+632(SB)/4, $0x3aae0473
-DATA constants<>+636(SB)/4, $0x3aae0473
-DATA constants<>+640(SB)/4, $0x3c1e862a
-DATA constants<>+644(SB)/4, $0x3c1e862a
-DATA constants<>+648(SB)/4, $0x3c1e862a
-DATA constants<>+652(SB)/4, $0x3c1e862a
-DATA constants<>+656(SB)/4, $0x3c1e862a
-DATA constants<>+660(SB)/4, $0x3c1e862a
-DATA constants<>+664(SB)/4, $0x3c1e862a
-DATA constants<>+668(SB)/4, $0x3c1e862a
-DATA constants<>+672(SB)/4, $0x3c1e862a
-DATA constants<>+676(SB)/4, $0x3c1e862a
-DATA constants<>+680(SB)/4, $0x3c1e862a
-DATA constants<>+684(SB)/4, $0x3c1e862a
-DATA constants<>+688(SB)/4, $0x3c1e862a
-DATA constants<>+692(SB)/4, $0x3c1e862a
-DATA constants<>+696(SB)/4, $0x3c1e862a
-DATA constants<>+700(SB)/4, $0x3c1e862a
-DATA constants<>+704(SB)/4, $0x3d635b72
-DATA constants<>+708(SB)/4, $0x3d635b72
-DATA constants<>+712(SB)/4, $0x3d635b72
-DATA constants<>+716(SB)/4, $0x3d635b72
-DATA constants<>+720(SB)/4, $0x3d635b72
-DATA constants<>+724(SB)/4, $0x3d635b72
-DATA constants<>+728(SB)/4, $0x3d635b72
-DATA constants<>+732(SB)/4, $0x3d635b72
-DATA constants<>+736(SB)/4, $0x3d635b72
-DATA constants<>+740(SB)/4, $0x3d635b72
-DATA constants<>+744(SB)/4, $0x3d635b72
-DATA constants<>+748(SB)/4, $0x3d635b72
-DATA constants<>+752(SB)/4, $0x3d635b72
-DATA constants<>+756(SB)/4, $0x3d635b72
-DATA constants<>+760(SB)/4, $0x3d635b72
-DATA constants<>+764(SB)/4, $0x3d635b72
-DATA constants<>+768(SB)/4, $0x3e75fc8c
-DATA constants<>+772(SB)/4, $0x3e75fc8c
-DATA constants<>+776(SB)/4, $0x3e75fc8c
-DATA constants<>+780(SB)/4, $0x3e75fc8c
-DATA constants<>+784(SB)/4, $0x3e75fc8c
-DATA constants<>+788(SB)/4, $0x3e75fc8c
-DATA constants<>+792(SB)/4, $0x3e75fc8c
-DATA constants<>+796(SB)/4, $0x3e75fc8c
-DATA constants<>+800(SB)/4, $0x3e75fc8c
-DATA constants<>+804(SB)/4, $0x3e75fc8c
-DATA constants<>+808(SB)/4, $0x3e75fc8c
-DATA constants<>+812(SB)/4, $0x3e75fc8c
-DATA constants<>+816(SB)/4, $0x3e75fc8c
-DATA constants<>+820(SB)/4, $0x3e75fc8c
-DATA constants<>+824(SB)/4, $0x3e75fc8c
-DATA constants<>+828(SB)/4, $0x3e75fc8c
-DATA constants<>+832(SB)/4, $0x3f317214
-DATA constants<>+836(SB)/4, $0x3f317214
-DATA constants<>+840(SB)/4, $0x3f317214
-DATA constants<>+844(SB)/4, $0x3f317214
-DATA constants<>+848(SB)/4, $0x3f317214
-DATA constants<>+852(SB)/4, $0x3f317214
-DATA constants<>+856(SB)/4, $0x3f317214
-DATA constants<>+860(SB)/4, $0x3f317214
-DATA constants<>+864(SB)/4, $0x3f317214
-DATA constants<>+868(SB)/4, $0x3f317214
-DATA constants<>+872(SB)/4, $0x3f317214
-DATA constants<>+876(SB)/4, $0x3f317214
-DATA constants<>+880(SB)/4, $0x3f317214
-DATA constants<>+884(SB)/4, $0x3f317214
-DATA constants<>+888(SB)/4, $0x3f317214
-DATA constants<>+892(SB)/4, $0x3f317214
-DATA constants<>+896(SB)/4, $0x3f800001
-DATA constants<>+900(SB)/4, $0x3f800001
-DATA constants<>+904(SB)/4, $0x3f800001
-DATA constants<>+908(SB)/4, $0x3f800001
-DATA constants<>+912(SB)/4, $0x3f800001
-DATA constants<>+916(SB)/4, $0x3f800001
-DATA constants<>+920(SB)/4, $0x3f800001
-DATA constants<>+924(SB)/4, $0x3f800001
-DATA constants<>+928(SB)/4, $0x3f800001
-DATA constants<>+932(SB)/4, $0x3f800001
-DATA constants<>+936(SB)/4, $0x3f800001
-DATA constants<>+940(SB)/4, $0x3f800001
-DATA constants<>+944(SB)/4, $0x3f800001
-DATA constants<>+948(SB)/4, $0x3f800001
-DATA constants<>+952(SB)/4, $0x3f800001
-DATA constants<>+956(SB)/4, $0x3f800001
-DATA constants<>+960(SB)/4, $0xc2b20000
-DATA constants<>+964(SB)/4, $0xc2b20000
-DATA constants<>+968(SB)/4, $0xc2b20000
-DATA constants<>+972(SB)/4, $0xc2b20000
-DATA constants<>+976(SB)/4, $0xc2b20000
-DATA constants<>+980(SB)/4, $0xc2b20000
-DATA constants<>+984(SB)/4, $0xc2b20000
-DATA constants<>+988(SB)/4, $0xc2b20000
-DATA constants<>+992(SB)/4, $0xc2b20000
-DATA constants<>+996(SB)/4, $0xc2b20000
-DATA constants<>+1000(SB)/4, $0xc2b20000
-DATA constants<>+1004(SB)/4, $0xc2b20000
-DATA constants<>+1008(SB)/4, $0xc2b20000
-DATA constants<>+1012(SB)/4, $0xc2b20000
-DATA constants<>+1016(SB)/4, $0xc2b20000
-DATA constants<>+1020(SB)/4, $0xc2b20000
-DATA constants<>+1024(SB)/4, $0x42ae0000
-DATA constants<>+1028(SB)/4, $0x42ae0000
-DATA constants<>+1032(SB)/4, $0x42ae0000
-DATA constants<>+1036(SB)/4, $0x42ae0000
-DATA constants<>+1040(SB)/4, $0x42ae0000
-DATA constants<>+1044(SB)/4, $0x42ae0000
-DATA constants<>+1048(SB)/4, $0x42ae0000
-DATA constants<>+1052(SB)/4, $0x42ae0000
-DATA constants<>+1056(SB)/4, $0x42ae0000
-DATA constants<>+1060(SB)/4, $0x42ae0000
-DATA constants<>+1064(SB)/4, $0x42ae0000
-DATA constants<>+1068(SB)/4, $0x42ae0000
-DATA constants<>+1072(SB)/4, $0x42ae0000
-DATA constants<>+1076(SB)/4, $0x42ae0000
-DATA constants<>+1080(SB)/4, $0x42ae0000
-DATA constants<>+1084(SB)/4, $0x42ae0000
-DATA constants<>+1088(SB)/4, $0xbfb8aa3b
-DATA constants<>+1092(SB)/4, $0xbfb8aa3b
-DATA constants<>+1096(SB)/4, $0xbfb8aa3b
-DATA constants<>+1100(SB)/4, $0xbfb8aa3b
-DATA constants<>+1104(SB)/4, $0xbfb8aa3b
-DATA constants<>+1108(SB)/4, $0xbfb8aa3b
-DATA constants<>+1112(SB)/4, $0xbfb8aa3b
-DATA constants<>+1116(SB)/4, $0xbfb8aa3b
-DATA constants<>+1120(SB)/4, $0xbfb8aa3b
-DATA constants<>+1124(SB)/4, $0xbfb8aa3b
-DATA constants<>+1128(SB)/4, $0xbfb8aa3b
-DATA constants<>+1132(SB)/4, $0xbfb8aa3b
-DATA constants<>+1136(SB)/4, $0xbfb8aa3b
-DATA constants<>+1140(SB)/4, $0xbfb8aa3b
-DATA constants<>+1144(SB)/4, $0xbfb8aa3b
-DATA constants<>+1148(SB)/4, $0xbfb8aa3b
-DATA constants<>+1152(SB)/4, $0xb2a57060
-DATA constants<>+1156(SB)/4, $0xb2a57060
-DATA constants<>+1160(SB)/4, $0xb2a57060
-DATA constants<>+1164(SB)/4, $0xb2a57060
-DATA constants<>+1168(SB)/4, $0xb2a57060
-DATA constants<>+1172(SB)/4, $0xb2a57060
-DATA constants<>+1176(SB)/4, $0xb2a57060
-DATA constants<>+1180(SB)/4, $0xb2a57060
-DATA constants<>+1184(SB)/4, $0xb2a57060
-DATA constants<>+1188(SB)/4, $0xb2a57060
-DATA constants<>+1192(SB)/4, $0xb2a57060
-DATA constants<>+1196(SB)/4, $0xb2a57060
-DATA constants<>+1200(SB)/4, $0xb2a57060
-DATA constants<>+1204(SB)/4, $0xb2a57060
-DATA constants<>+1208(SB)/4, $0xb2a57060
-DATA constants<>+1212(SB)/4, $0xb2a57060
-DATA constants<>+1216(SB)/4, $0xbbbaf0ea
-DATA constants<>+1220(SB)/4, $0xbbbaf0ea
-DATA constants<>+1224(SB)/4, $0xbbbaf0ea
-DATA constants<>+1228(SB)/4, $0xbbbaf0ea
-DATA constants<>+1232(SB)/4, $0xbbbaf0ea
-DATA constants<>+1236(SB)/4, $0xbbbaf0ea
-DATA constants<>+1240(SB)/4, $0xbbbaf0ea
-DATA constants<>+1244(SB)/4, $0xbbbaf0ea
-DATA constants<>+1248(SB)/4, $0xbbbaf0ea
-DATA constants<>+1252(SB)/4, $0xbbbaf0ea
-DATA constants<>+1256(SB)/4, $0xbbbaf0ea
-DATA constants<>+1260(SB)/4, $0xbbbaf0ea
-DATA constants<>+1264(SB)/4, $0xbbbaf0ea
-DATA constants<>+1268(SB)/4, $0xbbbaf0ea
-DATA constants<>+1272(SB)/4, $0xbbbaf0ea
-DATA constants<>+1276(SB)/4, $0xbbbaf0ea
-DATA constants<>+1280(SB)/4, $0x3ca9134e
-DATA constants<>+1284(SB)/4, $0x3ca9134e
-DATA constants<>+1288(SB)/4, $0x3ca9134e
-DATA constants<>+1292(SB)/4, $0x3ca9134e
-DATA constants<>+1296(SB)/4, $0x3ca9134e
-DATA constants<>+1300(SB)/4, $0x3ca9134e
-DATA constants<>+1304(SB)/4, $0x3ca9134e
-DATA constants<>+1308(SB)/4, $0x3ca9134e
-DATA constants<>+1312(SB)/4, $0x3ca9134e
-DATA constants<>+1316(SB)/4, $0x3ca9134e
-DATA constants<>+1320(SB)/4, $0x3ca9134e
-DATA constants<>+1324(SB)/4, $0x3ca9134e
-DATA constants<>+1328(SB)/4, $0x3ca9134e
-DATA constants<>+1332(SB)/4, $0x3ca9134e
-DATA constants<>+1336(SB)/4, $0x3ca9134e
-DATA constants<>+1340(SB)/4, $0x3ca9134e
-DATA constants<>+1344(SB)/4, $0xbd5c1e2d
-DATA constants<>+1348(SB)/4, $0xbd5c1e2d
-DATA constants<>+1352(SB)/4, $0xbd5c1e2d
-DATA constants<>+1356(SB)/4, $0xbd5c1e2d
-DATA constants<>+1360(SB)/4, $0xbd5c1e2d
-DATA constants<>+1364(SB)/4, $0xbd5c1e2d
-DATA constants<>+1368(SB)/4, $0xbd5c1e2d
-DATA constants<>+1372(SB)/4, $0xbd5c1e2d
-DATA constants<>+1376(SB)/4, $0xbd5c1e2d
-DATA constants<>+1380(SB)/4, $0xbd5c1e2d
-DATA constants<>+1384(SB)/4, $0xbd5c1e2d
-DATA constants<>+1388(SB)/4, $0xbd5c1e2d
-DATA constants<>+1392(SB)/4, $0xbd5c1e2d
-DATA constants<>+1396(SB)/4, $0xbd5c1e2d
-DATA constants<>+1400(SB)/4, $0xbd5c1e2d
-DATA constants<>+1404(SB)/4, $0xbd5c1e2d
-DATA constants<>+1408(SB)/4, $0x3e088393
-DATA constants<>+1412(SB)/4, $0x3e088393
-DATA constants<>+1416(SB)/4, $0x3e088393
-DATA constants<>+1420(SB)/4, $0x3e088393
-DATA constants<>+1424(SB)/4, $0x3e088393
-DATA constants<>+1428(SB)/4, $0x3e088393
-DATA constants<>+1432(SB)/4, $0x3e088393
-DATA constants<>+1436(SB)/4, $0x3e088393
-DATA constants<>+1440(SB)/4, $0x3e088393
-DATA constants<>+1444(SB)/4, $0x3e088393
-DATA constants<>+1448(SB)/4, $0x3e088393
-DATA constants<>+1452(SB)/4, $0x3e088393
-DATA constants<>+1456(SB)/4, $0x3e088393
-DATA constants<>+1460(SB)/4, $0x3e088393
-DATA constants<>+1464(SB)/4, $0x3e088393
-DATA constants<>+1468(SB)/4, $0x3e088393
-DATA constants<>+1472(SB)/4, $0xbeaaaa99
-DATA constants<>+1476(SB)/4, $0xbeaaaa99
-DATA constants<>+1480(SB)/4, $0xbeaaaa99
-DATA constants<>+1484(SB)/4, $0xbeaaaa99
-DATA constants<>+1488(SB)/4, $0xbeaaaa99
-DATA constants<>+1492(SB)/4, $0xbeaaaa99
-DATA constants<>+1496(SB)/4, $0xbeaaaa99
-DATA constants<>+1500(SB)/4, $0xbeaaaa99
-DATA constants<>+1504(SB)/4, $0xbeaaaa99
-DATA constants<>+1508(SB)/4, $0xbeaaaa99
-DATA constants<>+1512(SB)/4, $0xbeaaaa99
-DATA constants<>+1516(SB)/4, $0xbeaaaa99
-DATA constants<>+1520(SB)/4, $0xbeaaaa99
-DATA constants<>+1524(SB)/4, $0xbeaaaa99
-DATA constants<>+1528(SB)/4, $0xbeaaaa99
-DATA constants<>+1532(SB)/4, $0xbeaaaa99
+DATA constants<>+0(SB)/4, $0xbbbaf0ea
+DATA constants<>+4(SB)/4, $0xbbbaf0ea
+DATA constants<>+8(SB)/4, $0xbbbaf0ea
+DATA constants<>+12(SB)/4, $0xbbbaf0ea
+DATA constants<>+16(SB)/4, $0xbbbaf0ea
+DATA constants<>+20(SB)/4, $0xbbbaf0ea
+DATA constants<>+24(SB)/4, $0xbbbaf0ea
+DATA constants<>+28(SB)/4, $0xbbbaf0ea
+DATA constants<>+32(SB)/4, $0xbbbaf0ea
+DATA constants<>+36(SB)/4, $0xbbbaf0ea
+DATA constants<>+40(SB)/4, $0xbbbaf0ea
+DATA constants<>+44(SB)/4, $0xbbbaf0ea
+DATA constants<>+48(SB)/4, $0xbbbaf0ea
+DATA constants<>+52(SB)/4, $0xbbbaf0ea
+DATA constants<>+56(SB)/4, $0xbbbaf0ea
+DATA constants<>+60(SB)/4, $0xbbbaf0ea
+DATA constants<>+64(SB)/4, $0x3ca9134e
+DATA constants<>+68(SB)/4, $0x3ca9134e
+DATA constants<>+72(SB)/4, $0x3ca9134e
+DATA constants<>+76(SB)/4, $0x3ca9134e
+DATA constants<>+80(SB)/4, $0x3ca9134e
+DATA constants<>+84(SB)/4, $0x3ca9134e
+DATA constants<>+88(SB)/4, $0x3ca9134e
+DATA constants<>+92(SB)/4, $0x3ca9134e
+DATA constants<>+96(SB)/4, $0x3ca9134e
+DATA constants<>+100(SB)/4, $0x3ca9134e
+DATA constants<>+104(SB)/4, $0x3ca9134e
+DATA constants<>+108(SB)/4, $0x3ca9134e
+DATA constants<>+112(SB)/4, $0x3ca9134e
+DATA constants<>+116(SB)/4, $0x3ca9134e
+DATA constants<>+120(SB)/4, $0x3ca9134e
+DATA constants<>+124(SB)/4, $0x3ca9134e
+DATA constants<>+128(SB)/4, $0xbd5c1e2d
+DATA constants<>+132(SB)/4, $0xbd5c1e2d
+DATA constants<>+136(SB)/4, $0xbd5c1e2d
+DATA constants<>+140(SB)/4, $0xbd5c1e2d
+DATA constants<>+144(SB)/4, $0xbd5c1e2d
+DATA constants<>+148(SB)/4, $0xbd5c1e2d
+DATA constants<>+152(SB)/4, $0xbd5c1e2d
+DATA constants<>+156(SB)/4, $0xbd5c1e2d
+DATA constants<>+160(SB)/4, $0xbd5c1e2d
+DATA constants<>+164(SB)/4, $0xbd5c1e2d
+DATA constants<>+168(SB)/4, $0xbd5c1e2d
+DATA constants<>+172(SB)/4, $0xbd5c1e2d
+DATA constants<>+176(SB)/4, $0xbd5c1e2d
+DATA constants<>+180(SB)/4, $0xbd5c1e2d
+DATA constants<>+184(SB)/4, $0xbd5c1e2d
+DATA constants<>+188(SB)/4, $0xbd5c1e2d
+DATA constants<>+192(SB)/4, $0x3e088393
+DATA constants<>+196(SB)/4, $0x3e088393
+DATA constants<>+200(SB)/4, $0x3e088393
+DATA constants<>+204(SB)/4, $0x3e088393
+DATA constants<>+208(SB)/4, $0x3e088393
+DATA constants<>+212(SB)/4, $0x3e088393
+DATA constants<>+216(SB)/4, $0x3e088393
+DATA constants<>+220(SB)/4, $0x3e088393
+DATA constants<>+224(SB)/4, $0x3e088393
+DATA constants<>+228(SB)/4, $0x3e088393
+DATA constants<>+232(SB)/4, $0x3e088393
+DATA constants<>+236(SB)/4, $0x3e088393
+DATA constants<>+240(SB)/4, $0x3e088393
+DATA constants<>+244(SB)/4, $0x3e088393
+DATA constants<>+248(SB)/4, $0x3e088393
+DATA constants<>+252(SB)/4, $0x3e088393
+DATA constants<>+256(SB)/4, $0xbeaaaa99
+DATA constants<>+260(SB)/4, $0xbeaaaa99
+DATA constants<>+264(SB)/4, $0xbeaaaa99
+DATA constants<>+268(SB)/4, $0xbeaaaa99
+DATA constants<>+272(SB)/4, $0xbeaaaa99
+DATA constants<>+276(SB)/4, $0xbeaaaa99
+DATA constants<>+280(SB)/4, $0xbeaaaa99
+DATA constants<>+284(SB)/4, $0xbeaaaa99
+DATA constants<>+288(SB)/4, $0xbeaaaa99
+DATA constants<>+292(SB)/4, $0xbeaaaa99
+DATA constants<>+296(SB)/4, $0xbeaaaa99
+DATA constants<>+300(SB)/4, $0xbeaaaa99
+DATA constants<>+304(SB)/4, $0xbeaaaa99
+DATA constants<>+308(SB)/4, $0xbeaaaa99
+DATA constants<>+312(SB)/4, $0xbeaaaa99
+DATA constants<>+316(SB)/4, $0xbeaaaa99
+DATA constants<>+320(SB)/4, $0xc2b00000
+DATA constants<>+324(SB)/4, $0xc2b00000
+DATA constants<>+328(SB)/4, $0xc2b00000
+DATA constants<>+332(SB)/4, $0xc2b00000
+DATA constants<>+336(SB)/4, $0xc2b00000
+DATA constants<>+340(SB)/4, $0xc2b00000
+DATA constants<>+344(SB)/4, $0xc2b00000
+DATA constants<>+348(SB)/4, $0xc2b00000
+DATA constants<>+352(SB)/4, $0xc2b00000
+DATA constants<>+356(SB)/4, $0xc2b00000
+DATA constants<>+360(SB)/4, $0xc2b00000
+DATA constants<>+364(SB)/4, $0xc2b00000
+DATA constants<>+368(SB)/4, $0xc2b00000
+DATA constants<>+372(SB)/4, $0xc2b00000
+DATA constants<>+376(SB)/4, $0xc2b00000
+DATA constants<>+380(SB)/4, $0xc2b00000
+DATA constants<>+384(SB)/4, $0x3f200000
+DATA constants<>+388(SB)/4, $0x3f200000
+DATA constants<>+392(SB)/4, $0x3f200000
+DATA constants<>+396(SB)/4, $0x3f200000
+DATA constants<>+400(SB)/4, $0x3f200000
+DATA constants<>+404(SB)/4, $0x3f200000
+DATA constants<>+408(SB)/4, $0x3f200000
+DATA constants<>+412(SB)/4, $0x3f200000
+DATA constants<>+416(SB)/4, $0x3f200000
+DATA constants<>+420(SB)/4, $0x3f200000
+DATA constants<>+424(SB)/4, $0x3f200000
+DATA constants<>+428(SB)/4, $0x3f200000
+DATA constants<>+432(SB)/4, $0x3f200000
+DATA constants<>+436(SB)/4, $0x3f200000
+DATA constants<>+440(SB)/4, $0x3f200000
+DATA constants<>+444(SB)/4, $0x3f200000
+DATA constants<>+448(SB)/4, $0x40000000
+DATA constants<>+452(SB)/4, $0x40000000
+DATA constants<>+456(SB)/4, $0x40000000
+DATA constants<>+460(SB)/4, $0x40000000
+DATA constants<>+464(SB)/4, $0x40000000
+DATA constants<>+468(SB)/4, $0x40000000
+DATA constants<>+472(SB)/4, $0x40000000
+DATA constants<>+476(SB)/4, $0x40000000
+DATA constants<>+480(SB)/4, $0x40000000
+DATA constants<>+484(SB)/4, $0x40000000
+DATA constants<>+488(SB)/4, $0x40000000
+DATA constants<>+492(SB)/4, $0x40000000
+DATA constants<>+496(SB)/4, $0x40000000
+DATA constants<>+500(SB)/4, $0x40000000
+DATA constants<>+504(SB)/4, $0x40000000
+DATA constants<>+508(SB)/4, $0x40000000
+DATA constants<>+512(SB)/4, $0x40c00000
+DATA constants<>+516(SB)/4, $0x40c00000
+DATA constants<>+520(SB)/4, $0x40c00000
+DATA constants<>+524(SB)/4, $0x40c00000
+DATA constants<>+528(SB)/4, $0x40c00000
+DATA constants<>+532(SB)/4, $0x40c00000
+DATA constants<>+536(SB)/4, $0x40c00000
+DATA constants<>+540(SB)/4, $0x40c00000
+DATA constants<>+544(SB)/4, $0x40c00000
+DATA constants<>+548(SB)/4, $0x40c00000
+DATA constants<>+552(SB)/4, $0x40c00000
+DATA constants<>+556(SB)/4, $0x40c00000
+DATA constants<>+560(SB)/4, $0x40c00000
+DATA constants<>+564(SB)/4, $0x40c00000
+DATA constants<>+568(SB)/4, $0x40c00000
+DATA constants<>+572(SB)/4, $0x40c00000
+DATA constants<>+576(SB)/4, $0xc2d00000
+DATA constants<>+580(SB)/4, $0xc2d00000
+DATA constants<>+584(SB)/4, $0xc2d00000
+DATA constants<>+588(SB)/4, $0xc2d00000
+DATA constants<>+592(SB)/4, $0xc2d00000
+DATA constants<>+596(SB)/4, $0xc2d00000
+DATA constants<>+600(SB)/4, $0xc2d00000
+DATA constants<>+604(SB)/4, $0xc2d00000
+DATA constants<>+608(SB)/4, $0xc2d00000
+DATA constants<>+612(SB)/4, $0xc2d00000
+DATA constants<>+616(SB)/4, $0xc2d00000
+DATA constants<>+620(SB)/4, $0xc2d00000
+DATA constants<>+624(SB)/4, $0xc2d00000
+DATA constants<>+628(SB)/4, $0xc2d00000
+DATA constants<>+632(SB)/4, $0xc2d00000
+DATA constants<>+636(SB)/4, $0xc2d00000
+DATA constants<>+640(SB)/4, $0x42b20000
+DATA constants<>+644(SB)/4, $0x42b20000
+DATA constants<>+648(SB)/4, $0x42b20000
+DATA constants<>+652(SB)/4, $0x42b20000
+DATA constants<>+656(SB)/4, $0x42b20000
+DATA constants<>+660(SB)/4, $0x42b20000
+DATA constants<>+664(SB)/4, $0x42b20000
+DATA constants<>+668(SB)/4, $0x42b20000
+DATA constants<>+672(SB)/4, $0x42b20000
+DATA constants<>+676(SB)/4, $0x42b20000
+DATA constants<>+680(SB)/4, $0x42b20000
+DATA constants<>+684(SB)/4, $0x42b20000
+DATA constants<>+688(SB)/4, $0x42b20000
+DATA constants<>+692(SB)/4, $0x42b20000
+DATA constants<>+696(SB)/4, $0x42b20000
+DATA constants<>+700(SB)/4, $0x42b20000
+DATA constants<>+704(SB)/4, $0x3f800000
+DATA constants<>+708(SB)/4, $0x3f800000
+DATA constants<>+712(SB)/4, $0x3f800000
+DATA constants<>+716(SB)/4, $0x3f800000
+DATA constants<>+720(SB)/4, $0x3f800000
+DATA constants<>+724(SB)/4, $0x3f800000
+DATA constants<>+728(SB)/4, $0x3f800000
+DATA constants<>+732(SB)/4, $0x3f800000
+DATA constants<>+736(SB)/4, $0x3f800000
+DATA constants<>+740(SB)/4, $0x3f800000
+DATA constants<>+744(SB)/4, $0x3f800000
+DATA constants<>+748(SB)/4, $0x3f800000
+DATA constants<>+752(SB)/4, $0x3f800000
+DATA constants<>+756(SB)/4, $0x3f800000
+DATA constants<>+760(SB)/4, $0x3f800000
+DATA constants<>+764(SB)/4, $0x3f800000
+DATA constants<>+768(SB)/4, $0x3fb8aa3b
+DATA constants<>+772(SB)/4, $0x3fb8aa3b
+DATA constants<>+776(SB)/4, $0x3fb8aa3b
+DATA constants<>+780(SB)/4, $0x3fb8aa3b
+DATA constants<>+784(SB)/4, $0x3fb8aa3b
+DATA constants<>+788(SB)/4, $0x3fb8aa3b
+DATA constants<>+792(SB)/4, $0x3fb8aa3b
+DATA constants<>+796(SB)/4, $0x3fb8aa3b
+DATA constants<>+800(SB)/4, $0x3fb8aa3b
+DATA constants<>+804(SB)/4, $0x3fb8aa3b
+DATA constants<>+808(SB)/4, $0x3fb8aa3b
+DATA constants<>+812(SB)/4, $0x3fb8aa3b
+DATA constants<>+816(SB)/4, $0x3fb8aa3b
+DATA constants<>+820(SB)/4, $0x3fb8aa3b
+DATA constants<>+824(SB)/4, $0x3fb8aa3b
+DATA constants<>+828(SB)/4, $0x3fb8aa3b
+DATA constants<>+832(SB)/4, $0x32a57060
+DATA constants<>+836(SB)/4, $0x32a57060
+DATA constants<>+840(SB)/4, $0x32a57060
+DATA constants<>+844(SB)/4, $0x32a57060
+DATA constants<>+848(SB)/4, $0x32a57060
+DATA constants<>+852(SB)/4, $0x32a57060
+DATA constants<>+856(SB)/4, $0x32a57060
+DATA constants<>+860(SB)/4, $0x32a57060
+DATA constants<>+864(SB)/4, $0x32a57060
+DATA constants<>+868(SB)/4, $0x32a57060
+DATA constants<>+872(SB)/4, $0x32a57060
+DATA constants<>+876(SB)/4, $0x32a57060
+DATA constants<>+880(SB)/4, $0x32a57060
+DATA constants<>+884(SB)/4, $0x32a57060
+DATA constants<>+888(SB)/4, $0x32a57060
+DATA constants<>+892(SB)/4, $0x32a57060
+DATA constants<>+896(SB)/4, $0x3aae0473
+DATA constants<>+900(SB)/4, $0x3aae0473
+DATA constants<>+904(SB)/4, $0x3aae0473
+DATA constants<>+908(SB)/4, $0x3aae0473
+DATA constants<>+912(SB)/4, $0x3aae0473
+DATA constants<>+916(SB)/4, $0x3aae0473
+DATA constants<>+920(SB)/4, $0x3aae0473
+DATA constants<>+924(SB)/4, $0x3aae0473
+DATA constants<>+928(SB)/4, $0x3aae0473
+DATA constants<>+932(SB)/4, $0x3aae0473
+DATA constants<>+936(SB)/4, $0x3aae0473
+DATA constants<>+940(SB)/4, $0x3aae0473
+DATA constants<>+944(SB)/4, $0x3aae0473
+DATA constants<>+948(SB)/4, $0x3aae0473
+DATA constants<>+952(SB)/4, $0x3aae0473
+DATA constants<>+956(SB)/4, $0x3aae0473
+DATA constants<>+960(SB)/4, $0x3c1e862a
+DATA constants<>+964(SB)/4, $0x3c1e862a
+DATA constants<>+968(SB)/4, $0x3c1e862a
+DATA constants<>+972(SB)/4, $0x3c1e862a
+DATA constants<>+976(SB)/4, $0x3c1e862a
+DATA constants<>+980(SB)/4, $0x3c1e862a
+DATA constants<>+984(SB)/4, $0x3c1e862a
+DATA constants<>+988(SB)/4, $0x3c1e862a
+DATA constants<>+992(SB)/4, $0x3c1e862a
+DATA constants<>+996(SB)/4, $0x3c1e862a
+DATA constants<>+1000(SB)/4, $0x3c1e862a
+DATA constants<>+1004(SB)/4, $0x3c1e862a
+DATA constants<>+1008(SB)/4, $0x3c1e862a
+DATA constants<>+1012(SB)/4, $0x3c1e862a
+DATA constants<>+1016(SB)/4, $0x3c1e862a
+DATA constants<>+1020(SB)/4, $0x3c1e862a
+DATA constants<>+1024(SB)/4, $0x3d635b72
+DATA constants<>+1028(SB)/4, $0x3d635b72
+DATA constants<>+1032(SB)/4, $0x3d635b72
+DATA constants<>+1036(SB)/4, $0x3d635b72
+DATA constants<>+1040(SB)/4, $0x3d635b72
+DATA constants<>+1044(SB)/4, $0x3d635b72
+DATA constants<>+1048(SB)/4, $0x3d635b72
+DATA constants<>+1052(SB)/4, $0x3d635b72
+DATA constants<>+1056(SB)/4, $0x3d635b72
+DATA constants<>+1060(SB)/4, $0x3d635b72
+DATA constants<>+1064(SB)/4, $0x3d635b72
+DATA constants<>+1068(SB)/4, $0x3d635b72
+DATA constants<>+1072(SB)/4, $0x3d635b72
+DATA constants<>+1076(SB)/4, $0x3d635b72
+DATA constants<>+1080(SB)/4, $0x3d635b72
+DATA constants<>+1084(SB)/4, $0x3d635b72
+DATA constants<>+1088(SB)/4, $0x3e75fc8c
+DATA constants<>+1092(SB)/4, $0x3e75fc8c
+DATA constants<>+1096(SB)/4, $0x3e75fc8c
+DATA constants<>+1100(SB)/4, $0x3e75fc8c
+DATA constants<>+1104(SB)/4, $0x3e75fc8c
+DATA constants<>+1108(SB)/4, $0x3e75fc8c
+DATA constants<>+1112(SB)/4, $0x3e75fc8c
+DATA constants<>+1116(SB)/4, $0x3e75fc8c
+DATA constants<>+1120(SB)/4, $0x3e75fc8c
+DATA constants<>+1124(SB)/4, $0x3e75fc8c
+DATA constants<>+1128(SB)/4, $0x3e75fc8c
+DATA constants<>+1132(SB)/4, $0x3e75fc8c
+DATA constants<>+1136(SB)/4, $0x3e75fc8c
+DATA constants<>+1140(SB)/4, $0x3e75fc8c
+DATA constants<>+1144(SB)/4, $0x3e75fc8c
+DATA constants<>+1148(SB)/4, $0x3e75fc8c
+DATA constants<>+1152(SB)/4, $0x3f317214
+DATA constants<>+1156(SB)/4, $0x3f317214
+DATA constants<>+1160(SB)/4, $0x3f317214
+DATA constants<>+1164(SB)/4, $0x3f317214
+DATA constants<>+1168(SB)/4, $0x3f317214
+DATA constants<>+1172(SB)/4, $0x3f317214
+DATA constants<>+1176(SB)/4, $0x3f317214
+DATA constants<>+1180(SB)/4, $0x3f317214
+DATA constants<>+1184(SB)/4, $0x3f317214
+DATA constants<>+1188(SB)/4, $0x3f317214
+DATA constants<>+1192(SB)/4, $0x3f317214
+DATA constants<>+1196(SB)/4, $0x3f317214
+DATA constants<>+1200(SB)/4, $0x3f317214
+DATA constants<>+1204(SB)/4, $0x3f317214
+DATA constants<>+1208(SB)/4, $0x3f317214
+DATA constants<>+1212(SB)/4, $0x3f317214
+DATA constants<>+1216(SB)/4, $0x3f800001
+DATA constants<>+1220(SB)/4, $0x3f800001
+DATA constants<>+1224(SB)/4, $0x3f800001
+DATA constants<>+1228(SB)/4, $0x3f800001
+DATA constants<>+1232(SB)/4, $0x3f800001
+DATA constants<>+1236(SB)/4, $0x3f800001
+DATA constants<>+1240(SB)/4, $0x3f800001
+DATA constants<>+1244(SB)/4, $0x3f800001
+DATA constants<>+1248(SB)/4, $0x3f800001
+DATA constants<>+1252(SB)/4, $0x3f800001
+DATA constants<>+1256(SB)/4, $0x3f800001
+DATA constants<>+1260(SB)/4, $0x3f800001
+DATA constants<>+1264(SB)/4, $0x3f800001
+DATA constants<>+1268(SB)/4, $0x3f800001
+DATA constants<>+1272(SB)/4, $0x3f800001
+DATA constants<>+1276(SB)/4, $0x3f800001
+DATA constants<>+1280(SB)/4, $0xc2b20000
+DATA constants<>+1284(SB)/4, $0xc2b20000
+DATA constants<>+1288(SB)/4, $0xc2b20000
+DATA constants<>+1292(SB)/4, $0xc2b20000
+DATA constants<>+1296(SB)/4, $0xc2b20000
+DATA constants<>+1300(SB)/4, $0xc2b20000
+DATA constants<>+1304(SB)/4, $0xc2b20000
+DATA constants<>+1308(SB)/4, $0xc2b20000
+DATA constants<>+1312(SB)/4, $0xc2b20000
+DATA constants<>+1316(SB)/4, $0xc2b20000
+DATA constants<>+1320(SB)/4, $0xc2b20000
+DATA constants<>+1324(SB)/4, $0xc2b20000
+DATA constants<>+1328(SB)/4, $0xc2b20000
+DATA constants<>+1332(SB)/4, $0xc2b20000
+DATA constants<>+1336(SB)/4, $0xc2b20000
+DATA constants<>+1340(SB)/4, $0xc2b20000
+DATA constants<>+1344(SB)/4, $0x42ae0000
+DATA constants<>+1348(SB)/4, $0x42ae0000
+DATA constants<>+1352(SB)/4, $0x42ae0000
+DATA constants<>+1356(SB)/4, $0x42ae0000
+DATA constants<>+1360(SB)/4, $0x42ae0000
+DATA constants<>+1364(SB)/4, $0x42ae0000
+DATA constants<>+1368(SB)/4, $0x42ae0000
+DATA constants<>+1372(SB)/4, $0x42ae0000
+DATA constants<>+1376(SB)/4, $0x42ae0000
+DATA constants<>+1380(SB)/4, $0x42ae0000
+DATA constants<>+1384(SB)/4, $0x42ae0000
+DATA constants<>+1388(SB)/4, $0x42ae0000
+DATA constants<>+1392(SB)/4, $0x42ae0000
+DATA constants<>+1396(SB)/4, $0x42ae0000
+DATA constants<>+1400(SB)/4, $0x42ae0000
+DATA constants<>+1404(SB)/4, $0x42ae0000
+DATA constants<>+1408(SB)/4, $0xbfb8aa3b
+DATA constants<>+1412(SB)/4, $0xbfb8aa3b
+DATA constants<>+1416(SB)/4, $0xbfb8aa3b
+DATA constants<>+1420(SB)/4, $0xbfb8aa3b
+DATA constants<>+1424(SB)/4, $0xbfb8aa3b
+DATA constants<>+1428(SB)/4, $0xbfb8aa3b
+DATA constants<>+1432(SB)/4, $0xbfb8aa3b
+DATA constants<>+1436(SB)/4, $0xbfb8aa3b
+DATA constants<>+1440(SB)/4, $0xbfb8aa3b
+DATA constants<>+1444(SB)/4, $0xbfb8aa3b
+DATA constants<>+1448(SB)/4, $0xbfb8aa3b
+DATA constants<>+1452(SB)/4, $0xbfb8aa3b
+DATA constants<>+1456(SB)/4, $0xbfb8aa3b
+DATA constants<>+1460(SB)/4, $0xbfb8aa3b
+DATA constants<>+1464(SB)/4, $0xbfb8aa3b
+DATA constants<>+1468(SB)/4, $0xbfb8aa3b
+DATA constants<>+1472(SB)/4, $0xb2a57060
+DATA constants<>+1476(SB)/4, $0xb2a57060
+DATA constants<>+1480(SB)/4, $0xb2a57060
+DATA constants<>+1484(SB)/4, $0xb2a57060
+DATA constants<>+1488(SB)/4, $0xb2a57060
+DATA constants<>+1492(SB)/4, $0xb2a57060
+DATA constants<>+1496(SB)/4, $0xb2a57060
+DATA constants<>+1500(SB)/4, $0xb2a57060
+DATA constants<>+1504(SB)/4, $0xb2a57060
+DATA constants<>+1508(SB)/4, $0xb2a57060
+DATA constants<>+1512(SB)/4, $0xb2a57060
+DATA constants<>+1516(SB)/4, $0xb2a57060
+DATA constants<>+1520(SB)/4, $0xb2a57060
+DATA constants<>+1524(SB)/4, $0xb2a57060
+DATA constants<>+1528(SB)/4, $0xb2a57060
+DATA constants<>+1532(SB)/4, $0xb2a57060
 DATA constants<>+1536(SB)/4, $0x0000007f
 DATA constants<>+1540(SB)/4, $0x0000007f
 DATA constants<>+1544(SB)/4, $0x0000007f
@@ -470,7 +470,7 @@ TEXT ·reluAVX512(SB), NOSPLIT, $0-32
 	DECL    AX
 	KMOVW   AX, K1
 	VXORPS  Z9, Z9, Z9
-	VMOVUPS constants<>+192(SB), Z10
+	VMOVUPS constants<>+512(SB), Z10
 	SHLQ    $0x02, BX
 
 row:
@@ -534,7 +534,7 @@ TEXT ·relu6AVX512(SB), NOSPLIT, $0-32
 	DECL    AX
 	KMOVW   AX, K1
 	VXORPS  Z9, Z9, Z9
-	VMOVUPS constants<>+192(SB), Z10
+	VMOVUPS constants<>+512(SB), Z10
 	SHLQ    $0x02, BX
 
 row:
@@ -603,17 +603,17 @@ TEXT ·expAVX512(SB), NOSPLIT, $16-32
 	SHLL    CL, AX
 	DECL    AX
 	KMOVW   AX, K1
-	VMOVUPS constants<>+256(SB), Z16
-	VMOVUPS constants<>+320(SB), Z17
-	VMOVUPS constants<>+384(SB), Z18
-	VMOVUPS constants<>+448(SB), Z19
-	VMOVUPS constants<>+512(SB), Z20
-	VMOVUPS constants<>+576(SB), Z21
-	VMOVUPS constants<>+640(SB), Z22
-	VMOVUPS constants<>+704(SB), Z23
-	VMOVUPS constants<>+768(SB), Z24
-	VMOVUPS constants<>+832(SB), Z25
-	VMOVUPS constants<>+896(SB), Z26
+	VMOVUPS constants<>+576(SB), Z16
+	VMOVUPS constants<>+640(SB), Z17
+	VMOVUPS constants<>+704(SB), Z18
+	VMOVUPS constants<>+768(SB), Z19
+	VMOVUPS constants<>+832(SB), Z20
+	VMOVUPS constants<>+896(SB), Z21
+	VMOVUPS constants<>+960(SB), Z22
+	VMOVUPS constants<>+1024(SB), Z23
+	VMOVUPS constants<>+1088(SB), Z24
+	VMOVUPS constants<>+1152(SB), Z25
+	VMOVUPS constants<>+1216(SB), Z26
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -629,8 +629,8 @@ wide:
 	CMPQ        R13, BX
 	JG          narrow
 	VMOVUPS     (SI)(R12*1), Z0
-	VMINPS      Z0, Z17, Z0
 	VMAXPS      Z0, Z16, Z0
+	VMINPS      Z0, Z17, Z0
 	VMULPS      Z19, Z0, Z1
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMOVAPS     Z1, Z3
@@ -645,8 +645,8 @@ wide:
 	VSCALEFPS   Z1, Z2, Z0
 	VMOVUPS     Z0, (DI)(R12*1)
 	VMOVUPS     64(SI)(R12*1), Z0
-	VMINPS      Z0, Z17, Z0
 	VMAXPS      Z0, Z16, Z0
+	VMINPS      Z0, Z17, Z0
 	VMULPS      Z19, Z0, Z1
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMOVAPS     Z1, Z3
@@ -661,8 +661,8 @@ wide:
 	VSCALEFPS   Z1, Z2, Z0
 	VMOVUPS     Z0, 64(DI)(R12*1)
 	VMOVUPS     128(SI)(R12*1), Z0
-	VMINPS      Z0, Z17, Z0
 	VMAXPS      Z0, Z16, Z0
+	VMINPS      Z0, Z17, Z0
 	VMULPS      Z19, Z0, Z1
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMOVAPS     Z1, Z3
@@ -677,8 +677,8 @@ wide:
 	VSCALEFPS   Z1, Z2, Z0
 	VMOVUPS     Z0, 128(DI)(R12*1)
 	VMOVUPS     192(SI)(R12*1), Z0
-	VMINPS      Z0, Z17, Z0
 	VMAXPS      Z0, Z16, Z0
+	VMINPS      Z0, Z17, Z0
 	VMULPS      Z19, Z0, Z1
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMOVAPS     Z1, Z3
@@ -700,8 +700,8 @@ narrow:
 	CMPQ        R13, BX
 	JG          tail
 	VMOVUPS     (SI)(R12*1), Z0
-	VMINPS      Z0, Z17, Z0
 	VMAXPS      Z0, Z16, Z0
+	VMINPS      Z0, Z17, Z0
 	VMULPS      Z19, Z0, Z1
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMOVAPS     Z1, Z3
@@ -722,8 +722,8 @@ tail:
 	CMPQ        R12, BX
 	JGE         next
 	VMOVUPS.Z   (SI)(R12*1), K1, Z0
-	VMINPS      Z0, Z17, Z0
 	VMAXPS      Z0, Z16, Z0
+	VMINPS      Z0, Z17, Z0
 	VMULPS      Z19, Z0, Z1
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMOVAPS     Z1, Z3
@@ -760,17 +760,17 @@ TEXT ·sigmoidAVX512(SB), NOSPLIT, $16-32
 	SHLL    CL, AX
 	DECL    AX
 	KMOVW   AX, K1
-	VMOVUPS constants<>+960(SB), Z16
-	VMOVUPS constants<>+1024(SB), Z17
-	VMOVUPS constants<>+384(SB), Z18
-	VMOVUPS constants<>+1088(SB), Z19
-	VMOVUPS constants<>+1152(SB), Z20
-	VMOVUPS constants<>+576(SB), Z21
-	VMOVUPS constants<>+640(SB), Z22
-	VMOVUPS constants<>+704(SB), Z23
-	VMOVUPS constants<>+768(SB), Z24
-	VMOVUPS constants<>+832(SB), Z25
-	VMOVUPS constants<>+896(SB), Z26
+	VMOVUPS constants<>+1280(SB), Z16
+	VMOVUPS constants<>+1344(SB), Z17
+	VMOVUPS constants<>+704(SB), Z18
+	VMOVUPS constants<>+1408(SB), Z19
+	VMOVUPS constants<>+1472(SB), Z20
+	VMOVUPS constants<>+896(SB), Z21
+	VMOVUPS constants<>+960(SB), Z22
+	VMOVUPS constants<>+1024(SB), Z23
+	VMOVUPS constants<>+1088(SB), Z24
+	VMOVUPS constants<>+1152(SB), Z25
+	VMOVUPS constants<>+1216(SB), Z26
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -929,17 +929,17 @@ TEXT ·tanhAVX512(SB), NOSPLIT, $16-32
 	SHLL    CL, AX
 	DECL    AX
 	KMOVW   AX, K1
-	VMOVUPS constants<>+256(SB), Z16
-	VMOVUPS constants<>+320(SB), Z17
-	VMOVUPS constants<>+384(SB), Z18
-	VMOVUPS constants<>+448(SB), Z19
-	VMOVUPS constants<>+512(SB), Z20
-	VMOVUPS constants<>+576(SB), Z21
-	VMOVUPS constants<>+640(SB), Z22
-	VMOVUPS constants<>+704(SB), Z23
-	VMOVUPS constants<>+768(SB), Z24
-	VMOVUPS constants<>+832(SB), Z25
-	VMOVUPS constants<>+896(SB), Z26
+	VMOVUPS constants<>+576(SB), Z16
+	VMOVUPS constants<>+640(SB), Z17
+	VMOVUPS constants<>+704(SB), Z18
+	VMOVUPS constants<>+768(SB), Z19
+	VMOVUPS constants<>+832(SB), Z20
+	VMOVUPS constants<>+896(SB), Z21
+	VMOVUPS constants<>+960(SB), Z22
+	VMOVUPS constants<>+1024(SB), Z23
+	VMOVUPS constants<>+1088(SB), Z24
+	VMOVUPS constants<>+1152(SB), Z25
+	VMOVUPS constants<>+1216(SB), Z26
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -956,17 +956,17 @@ wide:
 	JG          narrow
 	VMOVUPS     (SI)(R12*1), Z0
 	VMULPS      Z0, Z0, Z5
-	VMOVUPS     constants<>+1216(SB), Z6
-	VFMADD213PS constants<>+1280(SB), Z5, Z6
-	VFMADD213PS constants<>+1344(SB), Z5, Z6
-	VFMADD213PS constants<>+1408(SB), Z5, Z6
-	VFMADD213PS constants<>+1472(SB), Z5, Z6
+	VMOVUPS     constants<>+0(SB), Z6
+	VFMADD213PS constants<>+64(SB), Z5, Z6
+	VFMADD213PS constants<>+128(SB), Z5, Z6
+	VFMADD213PS constants<>+192(SB), Z5, Z6
+	VFMADD213PS constants<>+256(SB), Z5, Z6
 	VMULPS      Z5, Z6, Z6
 	VFMADD213PS Z0, Z0, Z6
 	VANDPS      constants<>+1664(SB), Z0, Z4
 	VADDPS      Z4, Z4, Z5
-	VMINPS      Z5, Z17, Z5
 	VMAXPS      Z5, Z16, Z5
+	VMINPS      Z5, Z17, Z5
 	VMULPS      Z19, Z5, Z1
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMOVAPS     Z1, Z3
@@ -980,27 +980,27 @@ wide:
 	VFMADD213PS Z26, Z3, Z2
 	VSCALEFPS   Z1, Z2, Z5
 	VADDPS      Z18, Z5, Z5
-	VMOVUPS     constants<>+128(SB), Z3
+	VMOVUPS     constants<>+448(SB), Z3
 	VDIVPS      Z5, Z3, Z5
 	VSUBPS      Z5, Z18, Z5
 	VANDPS      constants<>+1600(SB), Z0, Z3
 	VORPS       Z3, Z5, Z0
-	VCMPPS      $0x11, constants<>+64(SB), Z4, K2
+	VCMPPS      $0x11, constants<>+384(SB), Z4, K2
 	VMOVAPS     Z6, K2, Z0
 	VMOVUPS     Z0, (DI)(R12*1)
 	VMOVUPS     64(SI)(R12*1), Z0
 	VMULPS      Z0, Z0, Z5
-	VMOVUPS     constants<>+1216(SB), Z6
-	VFMADD213PS constants<>+1280(SB), Z5, Z6
-	VFMADD213PS constants<>+1344(SB), Z5, Z6
-	VFMADD213PS constants<>+1408(SB), Z5, Z6
-	VFMADD213PS constants<>+1472(SB), Z5, Z6
+	VMOVUPS     constants<>+0(SB), Z6
+	VFMADD213PS constants<>+64(SB), Z5, Z6
+	VFMADD213PS constants<>+128(SB), Z5, Z6
+	VFMADD213PS constants<>+192(SB), Z5, Z6
+	VFMADD213PS constants<>+256(SB), Z5, Z6
 	VMULPS      Z5, Z6, Z6
 	VFMADD213PS Z0, Z0, Z6
 	VANDPS      constants<>+1664(SB), Z0, Z4
 	VADDPS      Z4, Z4, Z5
-	VMINPS      Z5, Z17, Z5
 	VMAXPS      Z5, Z16, Z5
+	VMINPS      Z5, Z17, Z5
 	VMULPS      Z19, Z5, Z1
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMOVAPS     Z1, Z3
@@ -1014,27 +1014,27 @@ wide:
 	VFMADD213PS Z26, Z3, Z2
 	VSCALEFPS   Z1, Z2, Z5
 	VADDPS      Z18, Z5, Z5
-	VMOVUPS     constants<>+128(SB), Z3
+	VMOVUPS     constants<>+448(SB), Z3
 	VDIVPS      Z5, Z3, Z5
 	VSUBPS      Z5, Z18, Z5
 	VANDPS      constants<>+1600(SB), Z0, Z3
 	VORPS       Z3, Z5, Z0
-	VCMPPS      $0x11, constants<>+64(SB), Z4, K2
+	VCMPPS      $0x11, constants<>+384(SB), Z4, K2
 	VMOVAPS     Z6, K2, Z0
 	VMOVUPS     Z0, 64(DI)(R12*1)
 	VMOVUPS     128(SI)(R12*1), Z0
 	VMULPS      Z0, Z0, Z5
-	VMOVUPS     constants<>+1216(SB), Z6
-	VFMADD213PS constants<>+1280(SB), Z5, Z6
-	VFMADD213PS constants<>+1344(SB), Z5, Z6
-	VFMADD213PS constants<>+1408(SB), Z5, Z6
-	VFMADD213PS constants<>+1472(SB), Z5, Z6
+	VMOVUPS     constants<>+0(SB), Z6
+	VFMADD213PS constants<>+64(SB), Z5, Z6
+	VFMADD213PS constants<>+128(SB), Z5, Z6
+	VFMADD213PS constants<>+192(SB), Z5, Z6
+	VFMADD213PS constants<>+256(SB), Z5, Z6
 	VMULPS      Z5, Z6, Z6
 	VFMADD213PS Z0, Z0, Z6
 	VANDPS      constants<>+1664(SB), Z0, Z4
 	VADDPS      Z4, Z4, Z5
-	VMINPS      Z5, Z17, Z5
 	VMAXPS      Z5, Z16, Z5
+	VMINPS      Z5, Z17, Z5
 	VMULPS      Z19, Z5, Z1
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMOVAPS     Z1, Z3
@@ -1048,27 +1048,27 @@ wide:
 	VFMADD213PS Z26, Z3, Z2
 	VSCALEFPS   Z1, Z2, Z5
 	VADDPS      Z18, Z5, Z5
-	VMOVUPS     constants<>+128(SB), Z3
+	VMOVUPS     constants<>+448(SB), Z3
 	VDIVPS      Z5, Z3, Z5
 	VSUBPS      Z5, Z18, Z5
 	VANDPS      constants<>+1600(SB), Z0, Z3
 	VORPS       Z3, Z5, Z0
-	VCMPPS      $0x11, constants<>+64(SB), Z4, K2
+	VCMPPS      $0x11, constants<>+384(SB), Z4, K2
 	VMOVAPS     Z6, K2, Z0
 	VMOVUPS     Z0, 128(DI)(R12*1)
 	VMOVUPS     192(SI)(R12*1), Z0
 	VMULPS      Z0, Z0, Z5
-	VMOVUPS     constants<>+1216(SB), Z6
-	VFMADD213PS constants<>+1280(SB), Z5, Z6
-	VFMADD213PS constants<>+1344(SB), Z5, Z6
-	VFMADD213PS constants<>+1408(SB), Z5, Z6
-	VFMADD213PS constants<>+1472(SB), Z5, Z6
+	VMOVUPS     constants<>+0(SB), Z6
+	VFMADD213PS constants<>+64(SB), Z5, Z6
+	VFMADD213PS constants<>+128(SB), Z5, Z6
+	VFMADD213PS constants<>+192(SB), Z5, Z6
+	VFMADD213PS constants<>+256(SB), Z5, Z6
 	VMULPS      Z5, Z6, Z6
 	VFMADD213PS Z0, Z0, Z6
 	VANDPS      constants<>+1664(SB), Z0, Z4
 	VADDPS      Z4, Z4, Z5
-	VMINPS      Z5, Z17, Z5
 	VMAXPS      Z5, Z16, Z5
+	VMINPS      Z5, Z17, Z5
 	VMULPS      Z19, Z5, Z1
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMOVAPS     Z1, Z3
@@ -1082,12 +1082,12 @@ wide:
 	VFMADD213PS Z26, Z3, Z2
 	VSCALEFPS   Z1, Z2, Z5
 	VADDPS      Z18, Z5, Z5
-	VMOVUPS     constants<>+128(SB), Z3
+	VMOVUPS     constants<>+448(SB), Z3
 	VDIVPS      Z5, Z3, Z5
 	VSUBPS      Z5, Z18, Z5
 	VANDPS      constants<>+1600(SB), Z0, Z3
 	VORPS       Z3, Z5, Z0
-	VCMPPS      $0x11, constants<>+64(SB), Z4, K2
+	VCMPPS      $0x11, constants<>+384(SB), Z4, K2
 	VMOVAPS     Z6, K2, Z0
 	VMOVUPS     Z0, 192(DI)(R12*1)
 	MOVQ        R13, R12
@@ -1099,17 +1099,17 @@ narrow:
 	JG          tail
 	VMOVUPS     (SI)(R12*1), Z0
 	VMULPS      Z0, Z0, Z5
-	VMOVUPS     constants<>+1216(SB), Z6
-	VFMADD213PS constants<>+1280(SB), Z5, Z6
-	VFMADD213PS constants<>+1344(SB), Z5, Z6
-	VFMADD213PS constants<>+1408(SB), Z5, Z6
-	VFMADD213PS constants<>+1472(SB), Z5, Z6
+	VMOVUPS     constants<>+0(SB), Z6
+	VFMADD213PS constants<>+64(SB), Z5, Z6
+	VFMADD213PS constants<>+128(SB), Z5, Z6
+	VFMADD213PS constants<>+192(SB), Z5, Z6
+	VFMADD213PS constants<>+256(SB), Z5, Z6
 	VMULPS      Z5, Z6, Z6
 	VFMADD213PS Z0, Z0, Z6
 	VANDPS      constants<>+1664(SB), Z0, Z4
 	VADDPS      Z4, Z4, Z5
-	VMINPS      Z5, Z17, Z5
 	VMAXPS      Z5, Z16, Z5
+	VMINPS      Z5, Z17, Z5
 	VMULPS      Z19, Z5, Z1
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMOVAPS     Z1, Z3
@@ -1123,12 +1123,12 @@ narrow:
 	VFMADD213PS Z26, Z3, Z2
 	VSCALEFPS   Z1, Z2, Z5
 	VADDPS      Z18, Z5, Z5
-	VMOVUPS     constants<>+128(SB), Z3
+	VMOVUPS     constants<>+448(SB), Z3
 	VDIVPS      Z5, Z3, Z5
 	VSUBPS      Z5, Z18, Z5
 	VANDPS      constants<>+1600(SB), Z0, Z3
 	VORPS       Z3, Z5, Z0
-	VCMPPS      $0x11, constants<>+64(SB), Z4, K2
+	VCMPPS      $0x11, constants<>+384(SB), Z4, K2
 	VMOVAPS     Z6, K2, Z0
 	VMOVUPS     Z0, (DI)(R12*1)
 	MOVQ        R13, R12
@@ -1139,17 +1139,17 @@ tail:
 	JGE         next
 	VMOVUPS.Z   (SI)(R12*1), K1, Z0
 	VMULPS      Z0, Z0, Z5
-	VMOVUPS     constants<>+1216(SB), Z6
-	VFMADD213PS constants<>+1280(SB), Z5, Z6
-	VFMADD213PS constants<>+1344(SB), Z5, Z6
-	VFMADD213PS constants<>+1408(SB), Z5, Z6
-	VFMADD213PS constants<>+1472(SB), Z5, Z6
+	VMOVUPS     constants<>+0(SB), Z6
+	VFMADD213PS constants<>+64(SB), Z5, Z6
+	VFMADD213PS constants<>+128(SB), Z5, Z6
+	VFMADD213PS constants<>+192(SB), Z5, Z6
+	VFMADD213PS constants<>+256(SB), Z5, Z6
 	VMULPS      Z5, Z6, Z6
 	VFMADD213PS Z0, Z0, Z6
 	VANDPS      constants<>+1664(SB), Z0, Z4
 	VADDPS      Z4, Z4, Z5
-	VMINPS      Z5, Z17, Z5
 	VMAXPS      Z5, Z16, Z5
+	VMINPS      Z5, Z17, Z5
 	VMULPS      Z19, Z5, Z1
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMOVAPS     Z1, Z3
@@ -1163,12 +1163,12 @@ tail:
 	VFMADD213PS Z26, Z3, Z2
 	VSCALEFPS   Z1, Z2, Z5
 	VADDPS      Z18, Z5, Z5
-	VMOVUPS     constants<>+128(SB), Z3
+	VMOVUPS     constants<>+448(SB), Z3
 	VDIVPS      Z5, Z3, Z5
 	VSUBPS      Z5, Z18, Z5
 	VANDPS      constants<>+1600(SB), Z0, Z3
 	VORPS       Z3, Z5, Z0
-	VCMPPS      $0x11, constants<>+64(SB), Z4, K2
+	VCMPPS      $0x11, constants<>+384(SB), Z4, K2
 	VMOVAPS     Z6, K2, Z0
 	VMOVUPS     Z0, K1, (DI)(R12*1)
 
@@ -1194,17 +1194,17 @@ TEXT ·swishAVX512(SB), NOSPLIT, $16-40
 	SHLL    CL, AX
 	DECL    AX
 	KMOVW   AX, K1
-	VMOVUPS constants<>+960(SB), Z16
-	VMOVUPS constants<>+1024(SB), Z17
-	VMOVUPS constants<>+384(SB), Z18
-	VMOVUPS constants<>+1088(SB), Z19
-	VMOVUPS constants<>+1152(SB), Z20
-	VMOVUPS constants<>+576(SB), Z21
-	VMOVUPS constants<>+640(SB), Z22
-	VMOVUPS constants<>+704(SB), Z23
-	VMOVUPS constants<>+768(SB), Z24
-	VMOVUPS constants<>+832(SB), Z25
-	VMOVUPS constants<>+896(SB), Z26
+	VMOVUPS constants<>+1280(SB), Z16
+	VMOVUPS constants<>+1344(SB), Z17
+	VMOVUPS constants<>+704(SB), Z18
+	VMOVUPS constants<>+1408(SB), Z19
+	VMOVUPS constants<>+1472(SB), Z20
+	VMOVUPS constants<>+896(SB), Z21
+	VMOVUPS constants<>+960(SB), Z22
+	VMOVUPS constants<>+1024(SB), Z23
+	VMOVUPS constants<>+1088(SB), Z24
+	VMOVUPS constants<>+1152(SB), Z25
+	VMOVUPS constants<>+1216(SB), Z26
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -1222,80 +1222,76 @@ wide:
 	CMPQ        R13, BX
 	JG          narrow
 	VMOVUPS     (SI)(R12*1), Z0
-	VMAXPS      Z0, Z16, Z4
-	VMOVAPS     Z4, Z0
-	VMINPS      Z0, Z17, Z0
-	VMULPS      Z19, Z0, Z1
+	VMAXPS      Z0, Z16, Z0
+	VMINPS      Z0, Z17, Z4
+	VMULPS      Z19, Z4, Z1
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMOVAPS     Z1, Z3
-	VFMSUB231PS Z19, Z0, Z3
-	VFMADD231PS Z20, Z0, Z3
+	VFMSUB231PS Z19, Z4, Z3
+	VFMADD231PS Z20, Z4, Z3
 	VMOVUPS     Z21, Z2
 	VFMADD213PS Z22, Z3, Z2
 	VFMADD213PS Z23, Z3, Z2
 	VFMADD213PS Z24, Z3, Z2
 	VFMADD213PS Z25, Z3, Z2
 	VFMADD213PS Z26, Z3, Z2
-	VSCALEFPS   Z1, Z2, Z0
-	VADDPS      Z18, Z0, Z0
-	VDIVPS      Z0, Z4, Z0
+	VSCALEFPS   Z1, Z2, Z4
+	VADDPS      Z18, Z4, Z4
+	VDIVPS      Z4, Z0, Z0
 	VMOVUPS     Z0, (DI)(R12*1)
 	VMOVUPS     64(SI)(R12*1), Z0
-	VMAXPS      Z0, Z16, Z4
-	VMOVAPS     Z4, Z0
-	VMINPS      Z0, Z17, Z0
-	VMULPS      Z19, Z0, Z1
+	VMAXPS      Z0, Z16, Z0
+	VMINPS      Z0, Z17, Z4
+	VMULPS      Z19, Z4, Z1
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMOVAPS     Z1, Z3
-	VFMSUB231PS Z19, Z0, Z3
-	VFMADD231PS Z20, Z0, Z3
+	VFMSUB231PS Z19, Z4, Z3
+	VFMADD231PS Z20, Z4, Z3
 	VMOVUPS     Z21, Z2
 	VFMADD213PS Z22, Z3, Z2
 	VFMADD213PS Z23, Z3, Z2
 	VFMADD213PS Z24, Z3, Z2
 	VFMADD213PS Z25, Z3, Z2
 	VFMADD213PS Z26, Z3, Z2
-	VSCALEFPS   Z1, Z2, Z0
-	VADDPS      Z18, Z0, Z0
-	VDIVPS      Z0, Z4, Z0
+	VSCALEFPS   Z1, Z2, Z4
+	VADDPS      Z18, Z4, Z4
+	VDIVPS      Z4, Z0, Z0
 	VMOVUPS     Z0, 64(DI)(R12*1)
 	VMOVUPS     128(SI)(R12*1), Z0
-	VMAXPS      Z0, Z16, Z4
-	VMOVAPS     Z4, Z0
-	VMINPS      Z0, Z17, Z0
-	VMULPS      Z19, Z0, Z1
+	VMAXPS      Z0, Z16, Z0
+	VMINPS      Z0, Z17, Z4
+	VMULPS      Z19, Z4, Z1
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMOVAPS     Z1, Z3
-	VFMSUB231PS Z19, Z0, Z3
-	VFMADD231PS Z20, Z0, Z3
+	VFMSUB231PS Z19, Z4, Z3
+	VFMADD231PS Z20, Z4, Z3
 	VMOVUPS     Z21, Z2
 	VFMADD213PS Z22, Z3, Z2
 	VFMADD213PS Z23, Z3, Z2
 	VFMADD213PS Z24, Z3, Z2
 	VFMADD213PS Z25, Z3, Z2
 	VFMADD213PS Z26, Z3, Z2
-	VSCALEFPS   Z1, Z2, Z0
-	VADDPS      Z18, Z0, Z0
-	VDIVPS      Z0, Z4, Z0
+	VSCALEFPS   Z1, Z2, Z4
+	VADDPS      Z18, Z4, Z4
+	VDIVPS      Z4, Z0, Z0
 	VMOVUPS     Z0, 128(DI)(R12*1)
 	VMOVUPS     192(SI)(R12*1), Z0
-	VMAXPS      Z0, Z16, Z4
-	VMOVAPS     Z4, Z0
-	VMINPS      Z0, Z17, Z0
-	VMULPS      Z19, Z0, Z1
+	VMAXPS      Z0, Z16, Z0
+	VMINPS      Z0, Z17, Z4
+	VMULPS      Z19, Z4, Z1
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMOVAPS     Z1, Z3
-	VFMSUB231PS Z19, Z0, Z3
-	VFMADD231PS Z20, Z0, Z3
+	VFMSUB231PS Z19, Z4, Z3
+	VFMADD231PS Z20, Z4, Z3
 	VMOVUPS     Z21, Z2
 	VFMADD213PS Z22, Z3, Z2
 	VFMADD213PS Z23, Z3, Z2
 	VFMADD213PS Z24, Z3, Z2
 	VFMADD213PS Z25, Z3, Z2
 	VFMADD213PS Z26, Z3, Z2
-	VSCALEFPS   Z1, Z2, Z0
-	VADDPS      Z18, Z0, Z0
-	VDIVPS      Z0, Z4, Z0
+	VSCALEFPS   Z1, Z2, Z4
+	VADDPS      Z18, Z4, Z4
+	VDIVPS      Z4, Z0, Z0
 	VMOVUPS     Z0, 192(DI)(R12*1)
 	MOVQ        R13, R12
 	JMP         wide
@@ -1305,23 +1301,22 @@ narrow:
 	CMPQ        R13, BX
 	JG          tail
 	VMOVUPS     (SI)(R12*1), Z0
-	VMAXPS      Z0, Z16, Z4
-	VMOVAPS     Z4, Z0
-	VMINPS      Z0, Z17, Z0
-	VMULPS      Z19, Z0, Z1
+	VMAXPS      Z0, Z16, Z0
+	VMINPS      Z0, Z17, Z4
+	VMULPS      Z19, Z4, Z1
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMOVAPS     Z1, Z3
-	VFMSUB231PS Z19, Z0, Z3
-	VFMADD231PS Z20, Z0, Z3
+	VFMSUB231PS Z19, Z4, Z3
+	VFMADD231PS Z20, Z4, Z3
 	VMOVUPS     Z21, Z2
 	VFMADD213PS Z22, Z3, Z2
 	VFMADD213PS Z23, Z3, Z2
 	VFMADD213PS Z24, Z3, Z2
 	VFMADD213PS Z25, Z3, Z2
 	VFMADD213PS Z26, Z3, Z2
-	VSCALEFPS   Z1, Z2, Z0
-	VADDPS      Z18, Z0, Z0
-	VDIVPS      Z0, Z4, Z0
+	VSCALEFPS   Z1, Z2, Z4
+	VADDPS      Z18, Z4, Z4
+	VDIVPS      Z4, Z0, Z0
 	VMOVUPS     Z0, (DI)(R12*1)
 	MOVQ        R13, R12
 	JMP         narrow
@@ -1330,23 +1325,22 @@ tail:
 	CMPQ        R12, BX
 	JGE         next
 	VMOVUPS.Z   (SI)(R12*1), K1, Z0
-	VMAXPS      Z0, Z16, Z4
-	VMOVAPS     Z4, Z0
-	VMINPS      Z0, Z17, Z0
-	VMULPS      Z19, Z0, Z1
+	VMAXPS      Z0, Z16, Z0
+	VMINPS      Z0, Z17, Z4
+	VMULPS      Z19, Z4, Z1
 	VRNDSCALEPS $0x08, Z1, Z1
 	VMOVAPS     Z1, Z3
-	VFMSUB231PS Z19, Z0, Z3
-	VFMADD231PS Z20, Z0, Z3
+	VFMSUB231PS Z19, Z4, Z3
+	VFMADD231PS Z20, Z4, Z3
 	VMOVUPS     Z21, Z2
 	VFMADD213PS Z22, Z3, Z2
 	VFMADD213PS Z23, Z3, Z2
 	VFMADD213PS Z24, Z3, Z2
 	VFMADD213PS Z25, Z3, Z2
 	VFMADD213PS Z26, Z3, Z2
-	VSCALEFPS   Z1, Z2, Z0
-	VADDPS      Z18, Z0, Z0
-	VDIVPS      Z0, Z4, Z0
+	VSCALEFPS   Z1, Z2, Z4
+	VADDPS      Z18, Z4, Z4
+	VDIVPS      Z4, Z0, Z0
 	VMOVUPS     Z0, K1, (DI)(R12*1)
 
 next:
@@ -1373,7 +1367,7 @@ TEXT ·reluBackAVX512(SB), NOSPLIT, $0-40
 	DECL    AX
 	KMOVW   AX, K1
 	VXORPS  Z9, Z9, Z9
-	VMOVUPS constants<>+192(SB), Z10
+	VMOVUPS constants<>+512(SB), Z10
 	SHLQ    $0x02, BX
 
 row:
@@ -1451,7 +1445,7 @@ TEXT ·relu6BackAVX512(SB), NOSPLIT, $0-40
 	DECL    AX
 	KMOVW   AX, K1
 	VXORPS  Z9, Z9, Z9
-	VMOVUPS constants<>+192(SB), Z10
+	VMOVUPS constants<>+512(SB), Z10
 	SHLQ    $0x02, BX
 
 row:
@@ -1540,7 +1534,7 @@ TEXT ·sigmoidBackAVX512(SB), NOSPLIT, $0-40
 	SHLL    CL, AX
 	DECL    AX
 	KMOVW   AX, K1
-	VMOVUPS constants<>+384(SB), Z8
+	VMOVUPS constants<>+704(SB), Z8
 	SHLQ    $0x02, BX
 
 row:
@@ -1623,7 +1617,7 @@ TEXT ·tanhBackAVX512(SB), NOSPLIT, $0-40
 	SHLL    CL, AX
 	DECL    AX
 	KMOVW   AX, K1
-	VMOVUPS constants<>+384(SB), Z8
+	VMOVUPS constants<>+704(SB), Z8
 	SHLQ    $0x02, BX
 
 row:
@@ -1712,17 +1706,17 @@ TEXT ·swishBackAVX512(SB), NOSPLIT, $16-40
 	SHLL    CL, AX
 	DECL    AX
 	KMOVW   AX, K1
-	VMOVUPS constants<>+0(SB), Z16
-	VMOVUPS constants<>+1024(SB), Z17
-	VMOVUPS constants<>+384(SB), Z18
-	VMOVUPS constants<>+1088(SB), Z19
-	VMOVUPS constants<>+1152(SB), Z20
-	VMOVUPS constants<>+576(SB), Z21
-	VMOVUPS constants<>+640(SB), Z22
-	VMOVUPS constants<>+704(SB), Z23
-	VMOVUPS constants<>+768(SB), Z24
-	VMOVUPS constants<>+832(SB), Z25
-	VMOVUPS constants<>+896(SB), Z26
+	VMOVUPS constants<>+320(SB), Z16
+	VMOVUPS constants<>+1344(SB), Z17
+	VMOVUPS constants<>+704(SB), Z18
+	VMOVUPS constants<>+1408(SB), Z19
+	VMOVUPS constants<>+1472(SB), Z20
+	VMOVUPS constants<>+896(SB), Z21
+	VMOVUPS constants<>+960(SB), Z22
+	VMOVUPS constants<>+1024(SB), Z23
+	VMOVUPS constants<>+1088(SB), Z24
+	VMOVUPS constants<>+1152(SB), Z25
+	VMOVUPS constants<>+1216(SB), Z26
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -1739,8 +1733,8 @@ wide:
 	JG          narrow
 	VMOVUPS     (SI)(R12*1), Z0
 	VMOVUPS     (DI)(R12*1), Z1
-	VMAXPS      Z0, Z16, Z0
-	VMINPS      Z0, Z17, Z5
+	VMAXPS      Z0, Z16, Z5
+	VMINPS      Z5, Z17, Z5
 	VMOVAPS     Z5, Z0
 	VMULPS      Z19, Z0, Z2
 	VRNDSCALEPS $0x08, Z2, Z2
@@ -1763,8 +1757,8 @@ wide:
 	VMOVUPS     Z1, (R8)(R12*1)
 	VMOVUPS     64(SI)(R12*1), Z0
 	VMOVUPS     64(DI)(R12*1), Z1
-	VMAXPS      Z0, Z16, Z0
-	VMINPS      Z0, Z17, Z5
+	VMAXPS      Z0, Z16, Z5
+	VMINPS      Z5, Z17, Z5
 	VMOVAPS     Z5, Z0
 	VMULPS      Z19, Z0, Z2
 	VRNDSCALEPS $0x08, Z2, Z2
@@ -1787,8 +1781,8 @@ wide:
 	VMOVUPS     Z1, 64(R8)(R12*1)
 	VMOVUPS     128(SI)(R12*1), Z0
 	VMOVUPS     128(DI)(R12*1), Z1
-	VMAXPS      Z0, Z16, Z0
-	VMINPS      Z0, Z17, Z5
+	VMAXPS      Z0, Z16, Z5
+	VMINPS      Z5, Z17, Z5
 	VMOVAPS     Z5, Z0
 	VMULPS      Z19, Z0, Z2
 	VRNDSCALEPS $0x08, Z2, Z2
@@ -1811,8 +1805,8 @@ wide:
 	VMOVUPS     Z1, 128(R8)(R12*1)
 	VMOVUPS     192(SI)(R12*1), Z0
 	VMOVUPS     192(DI)(R12*1), Z1
-	VMAXPS      Z0, Z16, Z0
-	VMINPS      Z0, Z17, Z5
+	VMAXPS      Z0, Z16, Z5
+	VMINPS      Z5, Z17, Z5
 	VMOVAPS     Z5, Z0
 	VMULPS      Z19, Z0, Z2
 	VRNDSCALEPS $0x08, Z2, Z2
@@ -1842,8 +1836,8 @@ narrow:
 	JG          tail
 	VMOVUPS     (SI)(R12*1), Z0
 	VMOVUPS     (DI)(R12*1), Z1
-	VMAXPS      Z0, Z16, Z0
-	VMINPS      Z0, Z17, Z5
+	VMAXPS      Z0, Z16, Z5
+	VMINPS      Z5, Z17, Z5
 	VMOVAPS     Z5, Z0
 	VMULPS      Z19, Z0, Z2
 	VRNDSCALEPS $0x08, Z2, Z2
@@ -1872,8 +1866,8 @@ tail:
 	JGE         next
 	VMOVUPS.Z   (SI)(R12*1), K1, Z0
 	VMOVUPS.Z   (DI)(R12*1), K1, Z1
-	VMAXPS      Z0, Z16, Z0
-	VMINPS      Z0, Z17, Z5
+	VMAXPS      Z0, Z16, Z5
+	VMINPS      Z5, Z17, Z5
 	VMOVAPS     Z5, Z0
 	VMULPS      Z19, Z0, Z2
 	VRNDSCALEPS $0x08, Z2, Z2
@@ -1918,7 +1912,7 @@ TEXT ·reluAVX2(SB), NOSPLIT, $0-32
 	LEAQ    tailMasks<>+0(SB), AX
 	VMOVUPS 32(AX)(CX*4), Y15
 	VXORPS  Y9, Y9, Y9
-	VMOVUPS constants<>+192(SB), Y10
+	VMOVUPS constants<>+512(SB), Y10
 	SHLQ    $0x02, BX
 
 row:
@@ -1981,7 +1975,7 @@ TEXT ·relu6AVX2(SB), NOSPLIT, $0-32
 	LEAQ    tailMasks<>+0(SB), AX
 	VMOVUPS 32(AX)(CX*4), Y15
 	VXORPS  Y9, Y9, Y9
-	VMOVUPS constants<>+192(SB), Y10
+	VMOVUPS constants<>+512(SB), Y10
 	SHLQ    $0x02, BX
 
 row:
@@ -2049,14 +2043,14 @@ TEXT ·expAVX2(SB), NOSPLIT, $16-32
 	NEGQ    CX
 	LEAQ    tailMasks<>+0(SB), AX
 	VMOVUPS 32(AX)(CX*4), Y15
-	VMOVUPS constants<>+256(SB), Y7
-	VMOVUPS constants<>+320(SB), Y8
-	VMOVUPS constants<>+384(SB), Y9
-	VMOVUPS constants<>+448(SB), Y10
-	VMOVUPS constants<>+512(SB), Y11
-	VMOVUPS constants<>+576(SB), Y12
-	VMOVUPS constants<>+640(SB), Y13
-	VMOVUPS constants<>+704(SB), Y14
+	VMOVUPS constants<>+576(SB), Y7
+	VMOVUPS constants<>+640(SB), Y8
+	VMOVUPS constants<>+704(SB), Y9
+	VMOVUPS constants<>+768(SB), Y10
+	VMOVUPS constants<>+832(SB), Y11
+	VMOVUPS constants<>+896(SB), Y12
+	VMOVUPS constants<>+960(SB), Y13
+	VMOVUPS constants<>+1024(SB), Y14
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -2072,8 +2066,8 @@ wide:
 	CMPQ        R13, BX
 	JG          narrow
 	VMOVUPS     (SI)(R12*1), Y0
-	VMINPS      Y0, Y8, Y0
 	VMAXPS      Y0, Y7, Y0
+	VMINPS      Y0, Y8, Y0
 	VMULPS      Y10, Y0, Y1
 	VROUNDPS    $0x08, Y1, Y1
 	VMOVAPS     Y1, Y3
@@ -2082,9 +2076,9 @@ wide:
 	VMOVUPS     Y12, Y2
 	VFMADD213PS Y13, Y3, Y2
 	VFMADD213PS Y14, Y3, Y2
-	VFMADD213PS constants<>+768(SB), Y3, Y2
-	VFMADD213PS constants<>+832(SB), Y3, Y2
-	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VFMADD213PS constants<>+1088(SB), Y3, Y2
+	VFMADD213PS constants<>+1152(SB), Y3, Y2
+	VFMADD213PS constants<>+1216(SB), Y3, Y2
 	VCVTPS2DQ   Y1, Y1
 	VPSRAD      $0x01, Y1, Y3
 	VPSUBD      Y3, Y1, Y1
@@ -2096,8 +2090,8 @@ wide:
 	VMULPS      Y3, Y2, Y0
 	VMOVUPS     Y0, (DI)(R12*1)
 	VMOVUPS     32(SI)(R12*1), Y0
-	VMINPS      Y0, Y8, Y0
 	VMAXPS      Y0, Y7, Y0
+	VMINPS      Y0, Y8, Y0
 	VMULPS      Y10, Y0, Y1
 	VROUNDPS    $0x08, Y1, Y1
 	VMOVAPS     Y1, Y3
@@ -2106,9 +2100,9 @@ wide:
 	VMOVUPS     Y12, Y2
 	VFMADD213PS Y13, Y3, Y2
 	VFMADD213PS Y14, Y3, Y2
-	VFMADD213PS constants<>+768(SB), Y3, Y2
-	VFMADD213PS constants<>+832(SB), Y3, Y2
-	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VFMADD213PS constants<>+1088(SB), Y3, Y2
+	VFMADD213PS constants<>+1152(SB), Y3, Y2
+	VFMADD213PS constants<>+1216(SB), Y3, Y2
 	VCVTPS2DQ   Y1, Y1
 	VPSRAD      $0x01, Y1, Y3
 	VPSUBD      Y3, Y1, Y1
@@ -2120,8 +2114,8 @@ wide:
 	VMULPS      Y3, Y2, Y0
 	VMOVUPS     Y0, 32(DI)(R12*1)
 	VMOVUPS     64(SI)(R12*1), Y0
-	VMINPS      Y0, Y8, Y0
 	VMAXPS      Y0, Y7, Y0
+	VMINPS      Y0, Y8, Y0
 	VMULPS      Y10, Y0, Y1
 	VROUNDPS    $0x08, Y1, Y1
 	VMOVAPS     Y1, Y3
@@ -2130,9 +2124,9 @@ wide:
 	VMOVUPS     Y12, Y2
 	VFMADD213PS Y13, Y3, Y2
 	VFMADD213PS Y14, Y3, Y2
-	VFMADD213PS constants<>+768(SB), Y3, Y2
-	VFMADD213PS constants<>+832(SB), Y3, Y2
-	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VFMADD213PS constants<>+1088(SB), Y3, Y2
+	VFMADD213PS constants<>+1152(SB), Y3, Y2
+	VFMADD213PS constants<>+1216(SB), Y3, Y2
 	VCVTPS2DQ   Y1, Y1
 	VPSRAD      $0x01, Y1, Y3
 	VPSUBD      Y3, Y1, Y1
@@ -2144,8 +2138,8 @@ wide:
 	VMULPS      Y3, Y2, Y0
 	VMOVUPS     Y0, 64(DI)(R12*1)
 	VMOVUPS     96(SI)(R12*1), Y0
-	VMINPS      Y0, Y8, Y0
 	VMAXPS      Y0, Y7, Y0
+	VMINPS      Y0, Y8, Y0
 	VMULPS      Y10, Y0, Y1
 	VROUNDPS    $0x08, Y1, Y1
 	VMOVAPS     Y1, Y3
@@ -2154,9 +2148,9 @@ wide:
 	VMOVUPS     Y12, Y2
 	VFMADD213PS Y13, Y3, Y2
 	VFMADD213PS Y14, Y3, Y2
-	VFMADD213PS constants<>+768(SB), Y3, Y2
-	VFMADD213PS constants<>+832(SB), Y3, Y2
-	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VFMADD213PS constants<>+1088(SB), Y3, Y2
+	VFMADD213PS constants<>+1152(SB), Y3, Y2
+	VFMADD213PS constants<>+1216(SB), Y3, Y2
 	VCVTPS2DQ   Y1, Y1
 	VPSRAD      $0x01, Y1, Y3
 	VPSUBD      Y3, Y1, Y1
@@ -2175,8 +2169,8 @@ narrow:
 	CMPQ        R13, BX
 	JG          tail
 	VMOVUPS     (SI)(R12*1), Y0
-	VMINPS      Y0, Y8, Y0
 	VMAXPS      Y0, Y7, Y0
+	VMINPS      Y0, Y8, Y0
 	VMULPS      Y10, Y0, Y1
 	VROUNDPS    $0x08, Y1, Y1
 	VMOVAPS     Y1, Y3
@@ -2185,9 +2179,9 @@ narrow:
 	VMOVUPS     Y12, Y2
 	VFMADD213PS Y13, Y3, Y2
 	VFMADD213PS Y14, Y3, Y2
-	VFMADD213PS constants<>+768(SB), Y3, Y2
-	VFMADD213PS constants<>+832(SB), Y3, Y2
-	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VFMADD213PS constants<>+1088(SB), Y3, Y2
+	VFMADD213PS constants<>+1152(SB), Y3, Y2
+	VFMADD213PS constants<>+1216(SB), Y3, Y2
 	VCVTPS2DQ   Y1, Y1
 	VPSRAD      $0x01, Y1, Y3
 	VPSUBD      Y3, Y1, Y1
@@ -2205,8 +2199,8 @@ tail:
 	CMPQ        R12, BX
 	JGE         next
 	VMASKMOVPS  (SI)(R12*1), Y15, Y0
-	VMINPS      Y0, Y8, Y0
 	VMAXPS      Y0, Y7, Y0
+	VMINPS      Y0, Y8, Y0
 	VMULPS      Y10, Y0, Y1
 	VROUNDPS    $0x08, Y1, Y1
 	VMOVAPS     Y1, Y3
@@ -2215,9 +2209,9 @@ tail:
 	VMOVUPS     Y12, Y2
 	VFMADD213PS Y13, Y3, Y2
 	VFMADD213PS Y14, Y3, Y2
-	VFMADD213PS constants<>+768(SB), Y3, Y2
-	VFMADD213PS constants<>+832(SB), Y3, Y2
-	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VFMADD213PS constants<>+1088(SB), Y3, Y2
+	VFMADD213PS constants<>+1152(SB), Y3, Y2
+	VFMADD213PS constants<>+1216(SB), Y3, Y2
 	VCVTPS2DQ   Y1, Y1
 	VPSRAD      $0x01, Y1, Y3
 	VPSUBD      Y3, Y1, Y1
@@ -2250,14 +2244,14 @@ TEXT ·sigmoidAVX2(SB), NOSPLIT, $16-32
 	NEGQ    CX
 	LEAQ    tailMasks<>+0(SB), AX
 	VMOVUPS 32(AX)(CX*4), Y15
-	VMOVUPS constants<>+960(SB), Y7
-	VMOVUPS constants<>+1024(SB), Y8
-	VMOVUPS constants<>+384(SB), Y9
-	VMOVUPS constants<>+1088(SB), Y10
-	VMOVUPS constants<>+1152(SB), Y11
-	VMOVUPS constants<>+576(SB), Y12
-	VMOVUPS constants<>+640(SB), Y13
-	VMOVUPS constants<>+704(SB), Y14
+	VMOVUPS constants<>+1280(SB), Y7
+	VMOVUPS constants<>+1344(SB), Y8
+	VMOVUPS constants<>+704(SB), Y9
+	VMOVUPS constants<>+1408(SB), Y10
+	VMOVUPS constants<>+1472(SB), Y11
+	VMOVUPS constants<>+896(SB), Y12
+	VMOVUPS constants<>+960(SB), Y13
+	VMOVUPS constants<>+1024(SB), Y14
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -2283,9 +2277,9 @@ wide:
 	VMOVUPS     Y12, Y2
 	VFMADD213PS Y13, Y3, Y2
 	VFMADD213PS Y14, Y3, Y2
-	VFMADD213PS constants<>+768(SB), Y3, Y2
-	VFMADD213PS constants<>+832(SB), Y3, Y2
-	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VFMADD213PS constants<>+1088(SB), Y3, Y2
+	VFMADD213PS constants<>+1152(SB), Y3, Y2
+	VFMADD213PS constants<>+1216(SB), Y3, Y2
 	VCVTPS2DQ   Y1, Y1
 	VPADDD      constants<>+1536(SB), Y1, Y1
 	VPSLLD      $0x17, Y1, Y1
@@ -2304,9 +2298,9 @@ wide:
 	VMOVUPS     Y12, Y2
 	VFMADD213PS Y13, Y3, Y2
 	VFMADD213PS Y14, Y3, Y2
-	VFMADD213PS constants<>+768(SB), Y3, Y2
-	VFMADD213PS constants<>+832(SB), Y3, Y2
-	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VFMADD213PS constants<>+1088(SB), Y3, Y2
+	VFMADD213PS constants<>+1152(SB), Y3, Y2
+	VFMADD213PS constants<>+1216(SB), Y3, Y2
 	VCVTPS2DQ   Y1, Y1
 	VPADDD      constants<>+1536(SB), Y1, Y1
 	VPSLLD      $0x17, Y1, Y1
@@ -2325,9 +2319,9 @@ wide:
 	VMOVUPS     Y12, Y2
 	VFMADD213PS Y13, Y3, Y2
 	VFMADD213PS Y14, Y3, Y2
-	VFMADD213PS constants<>+768(SB), Y3, Y2
-	VFMADD213PS constants<>+832(SB), Y3, Y2
-	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VFMADD213PS constants<>+1088(SB), Y3, Y2
+	VFMADD213PS constants<>+1152(SB), Y3, Y2
+	VFMADD213PS constants<>+1216(SB), Y3, Y2
 	VCVTPS2DQ   Y1, Y1
 	VPADDD      constants<>+1536(SB), Y1, Y1
 	VPSLLD      $0x17, Y1, Y1
@@ -2346,9 +2340,9 @@ wide:
 	VMOVUPS     Y12, Y2
 	VFMADD213PS Y13, Y3, Y2
 	VFMADD213PS Y14, Y3, Y2
-	VFMADD213PS constants<>+768(SB), Y3, Y2
-	VFMADD213PS constants<>+832(SB), Y3, Y2
-	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VFMADD213PS constants<>+1088(SB), Y3, Y2
+	VFMADD213PS constants<>+1152(SB), Y3, Y2
+	VFMADD213PS constants<>+1216(SB), Y3, Y2
 	VCVTPS2DQ   Y1, Y1
 	VPADDD      constants<>+1536(SB), Y1, Y1
 	VPSLLD      $0x17, Y1, Y1
@@ -2374,9 +2368,9 @@ narrow:
 	VMOVUPS     Y12, Y2
 	VFMADD213PS Y13, Y3, Y2
 	VFMADD213PS Y14, Y3, Y2
-	VFMADD213PS constants<>+768(SB), Y3, Y2
-	VFMADD213PS constants<>+832(SB), Y3, Y2
-	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VFMADD213PS constants<>+1088(SB), Y3, Y2
+	VFMADD213PS constants<>+1152(SB), Y3, Y2
+	VFMADD213PS constants<>+1216(SB), Y3, Y2
 	VCVTPS2DQ   Y1, Y1
 	VPADDD      constants<>+1536(SB), Y1, Y1
 	VPSLLD      $0x17, Y1, Y1
@@ -2401,9 +2395,9 @@ tail:
 	VMOVUPS     Y12, Y2
 	VFMADD213PS Y13, Y3, Y2
 	VFMADD213PS Y14, Y3, Y2
-	VFMADD213PS constants<>+768(SB), Y3, Y2
-	VFMADD213PS constants<>+832(SB), Y3, Y2
-	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VFMADD213PS constants<>+1088(SB), Y3, Y2
+	VFMADD213PS constants<>+1152(SB), Y3, Y2
+	VFMADD213PS constants<>+1216(SB), Y3, Y2
 	VCVTPS2DQ   Y1, Y1
 	VPADDD      constants<>+1536(SB), Y1, Y1
 	VPSLLD      $0x17, Y1, Y1
@@ -2433,14 +2427,14 @@ TEXT ·tanhAVX2(SB), NOSPLIT, $16-32
 	NEGQ    CX
 	LEAQ    tailMasks<>+0(SB), AX
 	VMOVUPS 32(AX)(CX*4), Y15
-	VMOVUPS constants<>+256(SB), Y7
-	VMOVUPS constants<>+320(SB), Y8
-	VMOVUPS constants<>+384(SB), Y9
-	VMOVUPS constants<>+448(SB), Y10
-	VMOVUPS constants<>+512(SB), Y11
-	VMOVUPS constants<>+576(SB), Y12
-	VMOVUPS constants<>+640(SB), Y13
-	VMOVUPS constants<>+704(SB), Y14
+	VMOVUPS constants<>+576(SB), Y7
+	VMOVUPS constants<>+640(SB), Y8
+	VMOVUPS constants<>+704(SB), Y9
+	VMOVUPS constants<>+768(SB), Y10
+	VMOVUPS constants<>+832(SB), Y11
+	VMOVUPS constants<>+896(SB), Y12
+	VMOVUPS constants<>+960(SB), Y13
+	VMOVUPS constants<>+1024(SB), Y14
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -2457,17 +2451,17 @@ wide:
 	JG          narrow
 	VMOVUPS     (SI)(R12*1), Y0
 	VMULPS      Y0, Y0, Y5
-	VMOVUPS     constants<>+1216(SB), Y6
-	VFMADD213PS constants<>+1280(SB), Y5, Y6
-	VFMADD213PS constants<>+1344(SB), Y5, Y6
-	VFMADD213PS constants<>+1408(SB), Y5, Y6
-	VFMADD213PS constants<>+1472(SB), Y5, Y6
+	VMOVUPS     constants<>+0(SB), Y6
+	VFMADD213PS constants<>+64(SB), Y5, Y6
+	VFMADD213PS constants<>+128(SB), Y5, Y6
+	VFMADD213PS constants<>+192(SB), Y5, Y6
+	VFMADD213PS constants<>+256(SB), Y5, Y6
 	VMULPS      Y5, Y6, Y6
 	VFMADD213PS Y0, Y0, Y6
 	VANDPS      constants<>+1664(SB), Y0, Y4
 	VADDPS      Y4, Y4, Y5
-	VMINPS      Y5, Y8, Y5
 	VMAXPS      Y5, Y7, Y5
+	VMINPS      Y5, Y8, Y5
 	VMULPS      Y10, Y5, Y1
 	VROUNDPS    $0x08, Y1, Y1
 	VMOVAPS     Y1, Y3
@@ -2476,9 +2470,9 @@ wide:
 	VMOVUPS     Y12, Y2
 	VFMADD213PS Y13, Y3, Y2
 	VFMADD213PS Y14, Y3, Y2
-	VFMADD213PS constants<>+768(SB), Y3, Y2
-	VFMADD213PS constants<>+832(SB), Y3, Y2
-	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VFMADD213PS constants<>+1088(SB), Y3, Y2
+	VFMADD213PS constants<>+1152(SB), Y3, Y2
+	VFMADD213PS constants<>+1216(SB), Y3, Y2
 	VCVTPS2DQ   Y1, Y1
 	VPSRAD      $0x01, Y1, Y3
 	VPSUBD      Y3, Y1, Y1
@@ -2489,27 +2483,27 @@ wide:
 	VPSLLD      $0x17, Y3, Y3
 	VMULPS      Y3, Y2, Y5
 	VADDPS      Y9, Y5, Y5
-	VMOVUPS     constants<>+128(SB), Y3
+	VMOVUPS     constants<>+448(SB), Y3
 	VDIVPS      Y5, Y3, Y5
 	VSUBPS      Y5, Y9, Y5
 	VANDPS      constants<>+1600(SB), Y0, Y3
 	VORPS       Y3, Y5, Y0
-	VCMPPS      $0x11, constants<>+64(SB), Y4, Y3
+	VCMPPS      $0x11, constants<>+384(SB), Y4, Y3
 	VBLENDVPS   Y3, Y6, Y0, Y0
 	VMOVUPS     Y0, (DI)(R12*1)
 	VMOVUPS     32(SI)(R12*1), Y0
 	VMULPS      Y0, Y0, Y5
-	VMOVUPS     constants<>+1216(SB), Y6
-	VFMADD213PS constants<>+1280(SB), Y5, Y6
-	VFMADD213PS constants<>+1344(SB), Y5, Y6
-	VFMADD213PS constants<>+1408(SB), Y5, Y6
-	VFMADD213PS constants<>+1472(SB), Y5, Y6
+	VMOVUPS     constants<>+0(SB), Y6
+	VFMADD213PS constants<>+64(SB), Y5, Y6
+	VFMADD213PS constants<>+128(SB), Y5, Y6
+	VFMADD213PS constants<>+192(SB), Y5, Y6
+	VFMADD213PS constants<>+256(SB), Y5, Y6
 	VMULPS      Y5, Y6, Y6
 	VFMADD213PS Y0, Y0, Y6
 	VANDPS      constants<>+1664(SB), Y0, Y4
 	VADDPS      Y4, Y4, Y5
-	VMINPS      Y5, Y8, Y5
 	VMAXPS      Y5, Y7, Y5
+	VMINPS      Y5, Y8, Y5
 	VMULPS      Y10, Y5, Y1
 	VROUNDPS    $0x08, Y1, Y1
 	VMOVAPS     Y1, Y3
@@ -2518,9 +2512,9 @@ wide:
 	VMOVUPS     Y12, Y2
 	VFMADD213PS Y13, Y3, Y2
 	VFMADD213PS Y14, Y3, Y2
-	VFMADD213PS constants<>+768(SB), Y3, Y2
-	VFMADD213PS constants<>+832(SB), Y3, Y2
-	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VFMADD213PS constants<>+1088(SB), Y3, Y2
+	VFMADD213PS constants<>+1152(SB), Y3, Y2
+	VFMADD213PS constants<>+1216(SB), Y3, Y2
 	VCVTPS2DQ   Y1, Y1
 	VPSRAD      $0x01, Y1, Y3
 	VPSUBD      Y3, Y1, Y1
@@ -2531,27 +2525,27 @@ wide:
 	VPSLLD      $0x17, Y3, Y3
 	VMULPS      Y3, Y2, Y5
 	VADDPS      Y9, Y5, Y5
-	VMOVUPS     constants<>+128(SB), Y3
+	VMOVUPS     constants<>+448(SB), Y3
 	VDIVPS      Y5, Y3, Y5
 	VSUBPS      Y5, Y9, Y5
 	VANDPS      constants<>+1600(SB), Y0, Y3
 	VORPS       Y3, Y5, Y0
-	VCMPPS      $0x11, constants<>+64(SB), Y4, Y3
+	VCMPPS      $0x11, constants<>+384(SB), Y4, Y3
 	VBLENDVPS   Y3, Y6, Y0, Y0
 	VMOVUPS     Y0, 32(DI)(R12*1)
 	VMOVUPS     64(SI)(R12*1), Y0
 	VMULPS      Y0, Y0, Y5
-	VMOVUPS     constants<>+1216(SB), Y6
-	VFMADD213PS constants<>+1280(SB), Y5, Y6
-	VFMADD213PS constants<>+1344(SB), Y5, Y6
-	VFMADD213PS constants<>+1408(SB), Y5, Y6
-	VFMADD213PS constants<>+1472(SB), Y5, Y6
+	VMOVUPS     constants<>+0(SB), Y6
+	VFMADD213PS constants<>+64(SB), Y5, Y6
+	VFMADD213PS constants<>+128(SB), Y5, Y6
+	VFMADD213PS constants<>+192(SB), Y5, Y6
+	VFMADD213PS constants<>+256(SB), Y5, Y6
 	VMULPS      Y5, Y6, Y6
 	VFMADD213PS Y0, Y0, Y6
 	VANDPS      constants<>+1664(SB), Y0, Y4
 	VADDPS      Y4, Y4, Y5
-	VMINPS      Y5, Y8, Y5
 	VMAXPS      Y5, Y7, Y5
+	VMINPS      Y5, Y8, Y5
 	VMULPS      Y10, Y5, Y1
 	VROUNDPS    $0x08, Y1, Y1
 	VMOVAPS     Y1, Y3
@@ -2560,9 +2554,9 @@ wide:
 	VMOVUPS     Y12, Y2
 	VFMADD213PS Y13, Y3, Y2
 	VFMADD213PS Y14, Y3, Y2
-	VFMADD213PS constants<>+768(SB), Y3, Y2
-	VFMADD213PS constants<>+832(SB), Y3, Y2
-	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VFMADD213PS constants<>+1088(SB), Y3, Y2
+	VFMADD213PS constants<>+1152(SB), Y3, Y2
+	VFMADD213PS constants<>+1216(SB), Y3, Y2
 	VCVTPS2DQ   Y1, Y1
 	VPSRAD      $0x01, Y1, Y3
 	VPSUBD      Y3, Y1, Y1
@@ -2573,27 +2567,27 @@ wide:
 	VPSLLD      $0x17, Y3, Y3
 	VMULPS      Y3, Y2, Y5
 	VADDPS      Y9, Y5, Y5
-	VMOVUPS     constants<>+128(SB), Y3
+	VMOVUPS     constants<>+448(SB), Y3
 	VDIVPS      Y5, Y3, Y5
 	VSUBPS      Y5, Y9, Y5
 	VANDPS      constants<>+1600(SB), Y0, Y3
 	VORPS       Y3, Y5, Y0
-	VCMPPS      $0x11, constants<>+64(SB), Y4, Y3
+	VCMPPS      $0x11, constants<>+384(SB), Y4, Y3
 	VBLENDVPS   Y3, Y6, Y0, Y0
 	VMOVUPS     Y0, 64(DI)(R12*1)
 	VMOVUPS     96(SI)(R12*1), Y0
 	VMULPS      Y0, Y0, Y5
-	VMOVUPS     constants<>+1216(SB), Y6
-	VFMADD213PS constants<>+1280(SB), Y5, Y6
-	VFMADD213PS constants<>+1344(SB), Y5, Y6
-	VFMADD213PS constants<>+1408(SB), Y5, Y6
-	VFMADD213PS constants<>+1472(SB), Y5, Y6
+	VMOVUPS     constants<>+0(SB), Y6
+	VFMADD213PS constants<>+64(SB), Y5, Y6
+	VFMADD213PS constants<>+128(SB), Y5, Y6
+	VFMADD213PS constants<>+192(SB), Y5, Y6
+	VFMADD213PS constants<>+256(SB), Y5, Y6
 	VMULPS      Y5, Y6, Y6
 	VFMADD213PS Y0, Y0, Y6
 	VANDPS      constants<>+1664(SB), Y0, Y4
 	VADDPS      Y4, Y4, Y5
-	VMINPS      Y5, Y8, Y5
 	VMAXPS      Y5, Y7, Y5
+	VMINPS      Y5, Y8, Y5
 	VMULPS      Y10, Y5, Y1
 	VROUNDPS    $0x08, Y1, Y1
 	VMOVAPS     Y1, Y3
@@ -2602,9 +2596,9 @@ wide:
 	VMOVUPS     Y12, Y2
 	VFMADD213PS Y13, Y3, Y2
 	VFMADD213PS Y14, Y3, Y2
-	VFMADD213PS constants<>+768(SB), Y3, Y2
-	VFMADD213PS constants<>+832(SB), Y3, Y2
-	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VFMADD213PS constants<>+1088(SB), Y3, Y2
+	VFMADD213PS constants<>+1152(SB), Y3, Y2
+	VFMADD213PS constants<>+1216(SB), Y3, Y2
 	VCVTPS2DQ   Y1, Y1
 	VPSRAD      $0x01, Y1, Y3
 	VPSUBD      Y3, Y1, Y1
@@ -2615,12 +2609,12 @@ wide:
 	VPSLLD      $0x17, Y3, Y3
 	VMULPS      Y3, Y2, Y5
 	VADDPS      Y9, Y5, Y5
-	VMOVUPS     constants<>+128(SB), Y3
+	VMOVUPS     constants<>+448(SB), Y3
 	VDIVPS      Y5, Y3, Y5
 	VSUBPS      Y5, Y9, Y5
 	VANDPS      constants<>+1600(SB), Y0, Y3
 	VORPS       Y3, Y5, Y0
-	VCMPPS      $0x11, constants<>+64(SB), Y4, Y3
+	VCMPPS      $0x11, constants<>+384(SB), Y4, Y3
 	VBLENDVPS   Y3, Y6, Y0, Y0
 	VMOVUPS     Y0, 96(DI)(R12*1)
 	MOVQ        R13, R12
@@ -2632,17 +2626,17 @@ narrow:
 	JG          tail
 	VMOVUPS     (SI)(R12*1), Y0
 	VMULPS      Y0, Y0, Y5
-	VMOVUPS     constants<>+1216(SB), Y6
-	VFMADD213PS constants<>+1280(SB), Y5, Y6
-	VFMADD213PS constants<>+1344(SB), Y5, Y6
-	VFMADD213PS constants<>+1408(SB), Y5, Y6
-	VFMADD213PS constants<>+1472(SB), Y5, Y6
+	VMOVUPS     constants<>+0(SB), Y6
+	VFMADD213PS constants<>+64(SB), Y5, Y6
+	VFMADD213PS constants<>+128(SB), Y5, Y6
+	VFMADD213PS constants<>+192(SB), Y5, Y6
+	VFMADD213PS constants<>+256(SB), Y5, Y6
 	VMULPS      Y5, Y6, Y6
 	VFMADD213PS Y0, Y0, Y6
 	VANDPS      constants<>+1664(SB), Y0, Y4
 	VADDPS      Y4, Y4, Y5
-	VMINPS      Y5, Y8, Y5
 	VMAXPS      Y5, Y7, Y5
+	VMINPS      Y5, Y8, Y5
 	VMULPS      Y10, Y5, Y1
 	VROUNDPS    $0x08, Y1, Y1
 	VMOVAPS     Y1, Y3
@@ -2651,9 +2645,9 @@ narrow:
 	VMOVUPS     Y12, Y2
 	VFMADD213PS Y13, Y3, Y2
 	VFMADD213PS Y14, Y3, Y2
-	VFMADD213PS constants<>+768(SB), Y3, Y2
-	VFMADD213PS constants<>+832(SB), Y3, Y2
-	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VFMADD213PS constants<>+1088(SB), Y3, Y2
+	VFMADD213PS constants<>+1152(SB), Y3, Y2
+	VFMADD213PS constants<>+1216(SB), Y3, Y2
 	VCVTPS2DQ   Y1, Y1
 	VPSRAD      $0x01, Y1, Y3
 	VPSUBD      Y3, Y1, Y1
@@ -2664,12 +2658,12 @@ narrow:
 	VPSLLD      $0x17, Y3, Y3
 	VMULPS      Y3, Y2, Y5
 	VADDPS      Y9, Y5, Y5
-	VMOVUPS     constants<>+128(SB), Y3
+	VMOVUPS     constants<>+448(SB), Y3
 	VDIVPS      Y5, Y3, Y5
 	VSUBPS      Y5, Y9, Y5
 	VANDPS      constants<>+1600(SB), Y0, Y3
 	VORPS       Y3, Y5, Y0
-	VCMPPS      $0x11, constants<>+64(SB), Y4, Y3
+	VCMPPS      $0x11, constants<>+384(SB), Y4, Y3
 	VBLENDVPS   Y3, Y6, Y0, Y0
 	VMOVUPS     Y0, (DI)(R12*1)
 	MOVQ        R13, R12
@@ -2680,17 +2674,17 @@ tail:
 	JGE         next
 	VMASKMOVPS  (SI)(R12*1), Y15, Y0
 	VMULPS      Y0, Y0, Y5
-	VMOVUPS     constants<>+1216(SB), Y6
-	VFMADD213PS constants<>+1280(SB), Y5, Y6
-	VFMADD213PS constants<>+1344(SB), Y5, Y6
-	VFMADD213PS constants<>+1408(SB), Y5, Y6
-	VFMADD213PS constants<>+1472(SB), Y5, Y6
+	VMOVUPS     constants<>+0(SB), Y6
+	VFMADD213PS constants<>+64(SB), Y5, Y6
+	VFMADD213PS constants<>+128(SB), Y5, Y6
+	VFMADD213PS constants<>+192(SB), Y5, Y6
+	VFMADD213PS constants<>+256(SB), Y5, Y6
 	VMULPS      Y5, Y6, Y6
 	VFMADD213PS Y0, Y0, Y6
 	VANDPS      constants<>+1664(SB), Y0, Y4
 	VADDPS      Y4, Y4, Y5
-	VMINPS      Y5, Y8, Y5
 	VMAXPS      Y5, Y7, Y5
+	VMINPS      Y5, Y8, Y5
 	VMULPS      Y10, Y5, Y1
 	VROUNDPS    $0x08, Y1, Y1
 	VMOVAPS     Y1, Y3
@@ -2699,9 +2693,9 @@ tail:
 	VMOVUPS     Y12, Y2
 	VFMADD213PS Y13, Y3, Y2
 	VFMADD213PS Y14, Y3, Y2
-	VFMADD213PS constants<>+768(SB), Y3, Y2
-	VFMADD213PS constants<>+832(SB), Y3, Y2
-	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VFMADD213PS constants<>+1088(SB), Y3, Y2
+	VFMADD213PS constants<>+1152(SB), Y3, Y2
+	VFMADD213PS constants<>+1216(SB), Y3, Y2
 	VCVTPS2DQ   Y1, Y1
 	VPSRAD      $0x01, Y1, Y3
 	VPSUBD      Y3, Y1, Y1
@@ -2712,12 +2706,12 @@ tail:
 	VPSLLD      $0x17, Y3, Y3
 	VMULPS      Y3, Y2, Y5
 	VADDPS      Y9, Y5, Y5
-	VMOVUPS     constants<>+128(SB), Y3
+	VMOVUPS     constants<>+448(SB), Y3
 	VDIVPS      Y5, Y3, Y5
 	VSUBPS      Y5, Y9, Y5
 	VANDPS      constants<>+1600(SB), Y0, Y3
 	VORPS       Y3, Y5, Y0
-	VCMPPS      $0x11, constants<>+64(SB), Y4, Y3
+	VCMPPS      $0x11, constants<>+384(SB), Y4, Y3
 	VBLENDVPS   Y3, Y6, Y0, Y0
 	VMASKMOVPS  Y0, Y15, (DI)(R12*1)
 
@@ -2742,14 +2736,14 @@ TEXT ·swishAVX2(SB), NOSPLIT, $16-40
 	NEGQ    CX
 	LEAQ    tailMasks<>+0(SB), AX
 	VMOVUPS 32(AX)(CX*4), Y15
-	VMOVUPS constants<>+960(SB), Y7
-	VMOVUPS constants<>+1024(SB), Y8
-	VMOVUPS constants<>+384(SB), Y9
-	VMOVUPS constants<>+1088(SB), Y10
-	VMOVUPS constants<>+1152(SB), Y11
-	VMOVUPS constants<>+576(SB), Y12
-	VMOVUPS constants<>+640(SB), Y13
-	VMOVUPS constants<>+704(SB), Y14
+	VMOVUPS constants<>+1280(SB), Y7
+	VMOVUPS constants<>+1344(SB), Y8
+	VMOVUPS constants<>+704(SB), Y9
+	VMOVUPS constants<>+1408(SB), Y10
+	VMOVUPS constants<>+1472(SB), Y11
+	VMOVUPS constants<>+896(SB), Y12
+	VMOVUPS constants<>+960(SB), Y13
+	VMOVUPS constants<>+1024(SB), Y14
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -2767,92 +2761,88 @@ wide:
 	CMPQ        R13, BX
 	JG          narrow
 	VMOVUPS     (SI)(R12*1), Y0
-	VMAXPS      Y0, Y7, Y4
-	VMOVAPS     Y4, Y0
-	VMINPS      Y0, Y8, Y0
-	VMULPS      Y10, Y0, Y1
+	VMAXPS      Y0, Y7, Y0
+	VMINPS      Y0, Y8, Y4
+	VMULPS      Y10, Y4, Y1
 	VROUNDPS    $0x08, Y1, Y1
 	VMOVAPS     Y1, Y3
-	VFMSUB231PS Y10, Y0, Y3
-	VFMADD231PS Y11, Y0, Y3
+	VFMSUB231PS Y10, Y4, Y3
+	VFMADD231PS Y11, Y4, Y3
 	VMOVUPS     Y12, Y2
 	VFMADD213PS Y13, Y3, Y2
 	VFMADD213PS Y14, Y3, Y2
-	VFMADD213PS constants<>+768(SB), Y3, Y2
-	VFMADD213PS constants<>+832(SB), Y3, Y2
-	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VFMADD213PS constants<>+1088(SB), Y3, Y2
+	VFMADD213PS constants<>+1152(SB), Y3, Y2
+	VFMADD213PS constants<>+1216(SB), Y3, Y2
 	VCVTPS2DQ   Y1, Y1
 	VPADDD      constants<>+1536(SB), Y1, Y1
 	VPSLLD      $0x17, Y1, Y1
-	VMULPS      Y1, Y2, Y0
-	VADDPS      Y9, Y0, Y0
-	VDIVPS      Y0, Y4, Y0
+	VMULPS      Y1, Y2, Y4
+	VADDPS      Y9, Y4, Y4
+	VDIVPS      Y4, Y0, Y0
 	VMOVUPS     Y0, (DI)(R12*1)
 	VMOVUPS     32(SI)(R12*1), Y0
-	VMAXPS      Y0, Y7, Y4
-	VMOVAPS     Y4, Y0
-	VMINPS      Y0, Y8, Y0
-	VMULPS      Y10, Y0, Y1
+	VMAXPS      Y0, Y7, Y0
+	VMINPS      Y0, Y8, Y4
+	VMULPS      Y10, Y4, Y1
 	VROUNDPS    $0x08, Y1, Y1
 	VMOVAPS     Y1, Y3
-	VFMSUB231PS Y10, Y0, Y3
-	VFMADD231PS Y11, Y0, Y3
+	VFMSUB231PS Y10, Y4, Y3
+	VFMADD231PS Y11, Y4, Y3
 	VMOVUPS     Y12, Y2
 	VFMADD213PS Y13, Y3, Y2
 	VFMADD213PS Y14, Y3, Y2
-	VFMADD213PS constants<>+768(SB), Y3, Y2
-	VFMADD213PS constants<>+832(SB), Y3, Y2
-	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VFMADD213PS constants<>+1088(SB), Y3, Y2
+	VFMADD213PS constants<>+1152(SB), Y3, Y2
+	VFMADD213PS constants<>+1216(SB), Y3, Y2
 	VCVTPS2DQ   Y1, Y1
 	VPADDD      constants<>+1536(SB), Y1, Y1
 	VPSLLD      $0x17, Y1, Y1
-	VMULPS      Y1, Y2, Y0
-	VADDPS      Y9, Y0, Y0
-	VDIVPS      Y0, Y4, Y0
+	VMULPS      Y1, Y2, Y4
+	VADDPS      Y9, Y4, Y4
+	VDIVPS      Y4, Y0, Y0
 	VMOVUPS     Y0, 32(DI)(R12*1)
 	VMOVUPS     64(SI)(R12*1), Y0
-	VMAXPS      Y0, Y7, Y4
-	VMOVAPS     Y4, Y0
-	VMINPS      Y0, Y8, Y0
-	VMULPS      Y10, Y0, Y1
+	VMAXPS      Y0, Y7, Y0
+	VMINPS      Y0, Y8, Y4
+	VMULPS      Y10, Y4, Y1
 	VROUNDPS    $0x08, Y1, Y1
 	VMOVAPS     Y1, Y3
-	VFMSUB231PS Y10, Y0, Y3
-	VFMADD231PS Y11, Y0, Y3
+	VFMSUB231PS Y10, Y4, Y3
+	VFMADD231PS Y11, Y4, Y3
 	VMOVUPS     Y12, Y2
 	VFMADD213PS Y13, Y3, Y2
 	VFMADD213PS Y14, Y3, Y2
-	VFMADD213PS constants<>+768(SB), Y3, Y2
-	VFMADD213PS constants<>+832(SB), Y3, Y2
-	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VFMADD213PS constants<>+1088(SB), Y3, Y2
+	VFMADD213PS constants<>+1152(SB), Y3, Y2
+	VFMADD213PS constants<>+1216(SB), Y3, Y2
 	VCVTPS2DQ   Y1, Y1
 	VPADDD      constants<>+1536(SB), Y1, Y1
 	VPSLLD      $0x17, Y1, Y1
-	VMULPS      Y1, Y2, Y0
-	VADDPS      Y9, Y0, Y0
-	VDIVPS      Y0, Y4, Y0
+	VMULPS      Y1, Y2, Y4
+	VADDPS      Y9, Y4, Y4
+	VDIVPS      Y4, Y0, Y0
 	VMOVUPS     Y0, 64(DI)(R12*1)
 	VMOVUPS     96(SI)(R12*1), Y0
-	VMAXPS      Y0, Y7, Y4
-	VMOVAPS     Y4, Y0
-	VMINPS      Y0, Y8, Y0
-	VMULPS      Y10, Y0, Y1
+	VMAXPS      Y0, Y7, Y0
+	VMINPS      Y0, Y8, Y4
+	VMULPS      Y10, Y4, Y1
 	VROUNDPS    $0x08, Y1, Y1
 	VMOVAPS     Y1, Y3
-	VFMSUB231PS Y10, Y0, Y3
-	VFMADD231PS Y11, Y0, Y3
+	VFMSUB231PS Y10, Y4, Y3
+	VFMADD231PS Y11, Y4, Y3
 	VMOVUPS     Y12, Y2
 	VFMADD213PS Y13, Y3, Y2
 	VFMADD213PS Y14, Y3, Y2
-	VFMADD213PS constants<>+768(SB), Y3, Y2
-	VFMADD213PS constants<>+832(SB), Y3, Y2
-	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VFMADD213PS constants<>+1088(SB), Y3, Y2
+	VFMADD213PS constants<>+1152(SB), Y3, Y2
+	VFMADD213PS constants<>+1216(SB), Y3, Y2
 	VCVTPS2DQ   Y1, Y1
 	VPADDD      constants<>+1536(SB), Y1, Y1
 	VPSLLD      $0x17, Y1, Y1
-	VMULPS      Y1, Y2, Y0
-	VADDPS      Y9, Y0, Y0
-	VDIVPS      Y0, Y4, Y0
+	VMULPS      Y1, Y2, Y4
+	VADDPS      Y9, Y4, Y4
+	VDIVPS      Y4, Y0, Y0
 	VMOVUPS     Y0, 96(DI)(R12*1)
 	MOVQ        R13, R12
 	JMP         wide
@@ -2862,26 +2852,25 @@ narrow:
 	CMPQ        R13, BX
 	JG          tail
 	VMOVUPS     (SI)(R12*1), Y0
-	VMAXPS      Y0, Y7, Y4
-	VMOVAPS     Y4, Y0
-	VMINPS      Y0, Y8, Y0
-	VMULPS      Y10, Y0, Y1
+	VMAXPS      Y0, Y7, Y0
+	VMINPS      Y0, Y8, Y4
+	VMULPS      Y10, Y4, Y1
 	VROUNDPS    $0x08, Y1, Y1
 	VMOVAPS     Y1, Y3
-	VFMSUB231PS Y10, Y0, Y3
-	VFMADD231PS Y11, Y0, Y3
+	VFMSUB231PS Y10, Y4, Y3
+	VFMADD231PS Y11, Y4, Y3
 	VMOVUPS     Y12, Y2
 	VFMADD213PS Y13, Y3, Y2
 	VFMADD213PS Y14, Y3, Y2
-	VFMADD213PS constants<>+768(SB), Y3, Y2
-	VFMADD213PS constants<>+832(SB), Y3, Y2
-	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VFMADD213PS constants<>+1088(SB), Y3, Y2
+	VFMADD213PS constants<>+1152(SB), Y3, Y2
+	VFMADD213PS constants<>+1216(SB), Y3, Y2
 	VCVTPS2DQ   Y1, Y1
 	VPADDD      constants<>+1536(SB), Y1, Y1
 	VPSLLD      $0x17, Y1, Y1
-	VMULPS      Y1, Y2, Y0
-	VADDPS      Y9, Y0, Y0
-	VDIVPS      Y0, Y4, Y0
+	VMULPS      Y1, Y2, Y4
+	VADDPS      Y9, Y4, Y4
+	VDIVPS      Y4, Y0, Y0
 	VMOVUPS     Y0, (DI)(R12*1)
 	MOVQ        R13, R12
 	JMP         narrow
@@ -2890,26 +2879,25 @@ tail:
 	CMPQ        R12, BX
 	JGE         next
 	VMASKMOVPS  (SI)(R12*1), Y15, Y0
-	VMAXPS      Y0, Y7, Y4
-	VMOVAPS     Y4, Y0
-	VMINPS      Y0, Y8, Y0
-	VMULPS      Y10, Y0, Y1
+	VMAXPS      Y0, Y7, Y0
+	VMINPS      Y0, Y8, Y4
+	VMULPS      Y10, Y4, Y1
 	VROUNDPS    $0x08, Y1, Y1
 	VMOVAPS     Y1, Y3
-	VFMSUB231PS Y10, Y0, Y3
-	VFMADD231PS Y11, Y0, Y3
+	VFMSUB231PS Y10, Y4, Y3
+	VFMADD231PS Y11, Y4, Y3
 	VMOVUPS     Y12, Y2
 	VFMADD213PS Y13, Y3, Y2
 	VFMADD213PS Y14, Y3, Y2
-	VFMADD213PS constants<>+768(SB), Y3, Y2
-	VFMADD213PS constants<>+832(SB), Y3, Y2
-	VFMADD213PS constants<>+896(SB), Y3, Y2
+	VFMADD213PS constants<>+1088(SB), Y3, Y2
+	VFMADD213PS constants<>+1152(SB), Y3, Y2
+	VFMADD213PS constants<>+1216(SB), Y3, Y2
 	VCVTPS2DQ   Y1, Y1
 	VPADDD      constants<>+1536(SB), Y1, Y1
 	VPSLLD      $0x17, Y1, Y1
-	VMULPS      Y1, Y2, Y0
-	VADDPS      Y9, Y0, Y0
-	VDIVPS      Y0, Y4, Y0
+	VMULPS      Y1, Y2, Y4
+	VADDPS      Y9, Y4, Y4
+	VDIVPS      Y4, Y0, Y0
 	VMASKMOVPS  Y0, Y15, (DI)(R12*1)
 
 next:
@@ -2935,7 +2923,7 @@ TEXT ·reluBackAVX2(SB), NOSPLIT, $0-40
 	LEAQ    tailMasks<>+0(SB), AX
 	VMOVUPS 32(AX)(CX*4), Y15
 	VXORPS  Y9, Y9, Y9
-	VMOVUPS constants<>+192(SB), Y10
+	VMOVUPS constants<>+512(SB), Y10
 	SHLQ    $0x02, BX
 
 row:
@@ -3012,7 +3000,7 @@ TEXT ·relu6BackAVX2(SB), NOSPLIT, $0-40
 	LEAQ    tailMasks<>+0(SB), AX
 	VMOVUPS 32(AX)(CX*4), Y15
 	VXORPS  Y9, Y9, Y9
-	VMOVUPS constants<>+192(SB), Y10
+	VMOVUPS constants<>+512(SB), Y10
 	SHLQ    $0x02, BX
 
 row:
@@ -3100,7 +3088,7 @@ TEXT ·sigmoidBackAVX2(SB), NOSPLIT, $0-40
 	NEGQ    CX
 	LEAQ    tailMasks<>+0(SB), AX
 	VMOVUPS 32(AX)(CX*4), Y15
-	VMOVUPS constants<>+384(SB), Y8
+	VMOVUPS constants<>+704(SB), Y8
 	SHLQ    $0x02, BX
 
 row:
@@ -3182,7 +3170,7 @@ TEXT ·tanhBackAVX2(SB), NOSPLIT, $0-40
 	NEGQ    CX
 	LEAQ    tailMasks<>+0(SB), AX
 	VMOVUPS 32(AX)(CX*4), Y15
-	VMOVUPS constants<>+384(SB), Y8
+	VMOVUPS constants<>+704(SB), Y8
 	SHLQ    $0x02, BX
 
 row:
@@ -3270,14 +3258,14 @@ TEXT ·swishBackAVX2(SB), NOSPLIT, $16-40
 	NEGQ    CX
 	LEAQ    tailMasks<>+0(SB), AX
 	VMOVUPS 32(AX)(CX*4), Y15
-	VMOVUPS constants<>+0(SB), Y7
-	VMOVUPS constants<>+1024(SB), Y8
-	VMOVUPS constants<>+384(SB), Y9
-	VMOVUPS constants<>+1088(SB), Y10
-	VMOVUPS constants<>+1152(SB), Y11
-	VMOVUPS constants<>+576(SB), Y12
-	VMOVUPS constants<>+640(SB), Y13
-	VMOVUPS constants<>+704(SB), Y14
+	VMOVUPS constants<>+320(SB), Y7
+	VMOVUPS constants<>+1344(SB), Y8
+	VMOVUPS constants<>+704(SB), Y9
+	VMOVUPS constants<>+1408(SB), Y10
+	VMOVUPS constants<>+1472(SB), Y11
+	VMOVUPS constants<>+896(SB), Y12
+	VMOVUPS constants<>+960(SB), Y13
+	VMOVUPS constants<>+1024(SB), Y14
 	STMXCSR (SP)
 	MOVL    (SP), AX
 	ORL     $0x00008040, AX
@@ -3294,8 +3282,8 @@ wide:
 	JG          narrow
 	VMOVUPS     (SI)(R12*1), Y0
 	VMOVUPS     (DI)(R12*1), Y1
-	VMAXPS      Y0, Y7, Y0
-	VMINPS      Y0, Y8, Y5
+	VMAXPS      Y0, Y7, Y5
+	VMINPS      Y5, Y8, Y5
 	VMOVAPS     Y5, Y0
 	VMULPS      Y10, Y0, Y2
 	VROUNDPS    $0x08, Y2, Y2
@@ -3305,9 +3293,9 @@ wide:
 	VMOVUPS     Y12, Y3
 	VFMADD213PS Y13, Y4, Y3
 	VFMADD213PS Y14, Y4, Y3
-	VFMADD213PS constants<>+768(SB), Y4, Y3
-	VFMADD213PS constants<>+832(SB), Y4, Y3
-	VFMADD213PS constants<>+896(SB), Y4, Y3
+	VFMADD213PS constants<>+1088(SB), Y4, Y3
+	VFMADD213PS constants<>+1152(SB), Y4, Y3
+	VFMADD213PS constants<>+1216(SB), Y4, Y3
 	VCVTPS2DQ   Y2, Y2
 	VPADDD      constants<>+1536(SB), Y2, Y2
 	VPSLLD      $0x17, Y2, Y2
@@ -3321,8 +3309,8 @@ wide:
 	VMOVUPS     Y1, (R8)(R12*1)
 	VMOVUPS     32(SI)(R12*1), Y0
 	VMOVUPS     32(DI)(R12*1), Y1
-	VMAXPS      Y0, Y7, Y0
-	VMINPS      Y0, Y8, Y5
+	VMAXPS      Y0, Y7, Y5
+	VMINPS      Y5, Y8, Y5
 	VMOVAPS     Y5, Y0
 	VMULPS      Y10, Y0, Y2
 	VROUNDPS    $0x08, Y2, Y2
@@ -3332,9 +3320,9 @@ wide:
 	VMOVUPS     Y12, Y3
 	VFMADD213PS Y13, Y4, Y3
 	VFMADD213PS Y14, Y4, Y3
-	VFMADD213PS constants<>+768(SB), Y4, Y3
-	VFMADD213PS constants<>+832(SB), Y4, Y3
-	VFMADD213PS constants<>+896(SB), Y4, Y3
+	VFMADD213PS constants<>+1088(SB), Y4, Y3
+	VFMADD213PS constants<>+1152(SB), Y4, Y3
+	VFMADD213PS constants<>+1216(SB), Y4, Y3
 	VCVTPS2DQ   Y2, Y2
 	VPADDD      constants<>+1536(SB), Y2, Y2
 	VPSLLD      $0x17, Y2, Y2
@@ -3348,8 +3336,8 @@ wide:
 	VMOVUPS     Y1, 32(R8)(R12*1)
 	VMOVUPS     64(SI)(R12*1), Y0
 	VMOVUPS     64(DI)(R12*1), Y1
-	VMAXPS      Y0, Y7, Y0
-	VMINPS      Y0, Y8, Y5
+	VMAXPS      Y0, Y7, Y5
+	VMINPS      Y5, Y8, Y5
 	VMOVAPS     Y5, Y0
 	VMULPS      Y10, Y0, Y2
 	VROUNDPS    $0x08, Y2, Y2
@@ -3359,9 +3347,9 @@ wide:
 	VMOVUPS     Y12, Y3
 	VFMADD213PS Y13, Y4, Y3
 	VFMADD213PS Y14, Y4, Y3
-	VFMADD213PS constants<>+768(SB), Y4, Y3
-	VFMADD213PS constants<>+832(SB), Y4, Y3
-	VFMADD213PS constants<>+896(SB), Y4, Y3
+	VFMADD213PS constants<>+1088(SB), Y4, Y3
+	VFMADD213PS constants<>+1152(SB), Y4, Y3
+	VFMADD213PS constants<>+1216(SB), Y4, Y3
 	VCVTPS2DQ   Y2, Y2
 	VPADDD      constants<>+1536(SB), Y2, Y2
 	VPSLLD      $0x17, Y2, Y2
@@ -3375,8 +3363,8 @@ wide:
 	VMOVUPS     Y1, 64(R8)(R12*1)
 	VMOVUPS     96(SI)(R12*1), Y0
 	VMOVUPS     96(DI)(R12*1), Y1
-	VMAXPS      Y0, Y7, Y0
-	VMINPS      Y0, Y8, Y5
+	VMAXPS      Y0, Y7, Y5
+	VMINPS      Y5, Y8, Y5
 	VMOVAPS     Y5, Y0
 	VMULPS      Y10, Y0, Y2
 	VROUNDPS    $0x08, Y2, Y2
@@ -3386,9 +3374,9 @@ wide:
 	VMOVUPS     Y12, Y3
 	VFMADD213PS Y13, Y4, Y3
 	VFMADD213PS Y14, Y4, Y3
-	VFMADD213PS constants<>+768(SB), Y4, Y3
-	VFMADD213PS constants<>+832(SB), Y4, Y3
-	VFMADD213PS constants<>+896(SB), Y4, Y3
+	VFMADD213PS constants<>+1088(SB), Y4, Y3
+	VFMADD213PS constants<>+1152(SB), Y4, Y3
+	VFMADD213PS constants<>+1216(SB), Y4, Y3
 	VCVTPS2DQ   Y2, Y2
 	VPADDD      constants<>+1536(SB), Y2, Y2
 	VPSLLD      $0x17, Y2, Y2
@@ -3409,8 +3397,8 @@ narrow:
 	JG          tail
 	VMOVUPS     (SI)(R12*1), Y0
 	VMOVUPS     (DI)(R12*1), Y1
-	VMAXPS      Y0, Y7, Y0
-	VMINPS      Y0, Y8, Y5
+	VMAXPS      Y0, Y7, Y5
+	VMINPS      Y5, Y8, Y5
 	VMOVAPS     Y5, Y0
 	VMULPS      Y10, Y0, Y2
 	VROUNDPS    $0x08, Y2, Y2
@@ -3420,9 +3408,9 @@ narrow:
 	VMOVUPS     Y12, Y3
 	VFMADD213PS Y13, Y4, Y3
 	VFMADD213PS Y14, Y4, Y3
-	VFMADD213PS constants<>+768(SB), Y4, Y3
-	VFMADD213PS constants<>+832(SB), Y4, Y3
-	VFMADD213PS constants<>+896(SB), Y4, Y3
+	VFMADD213PS constants<>+1088(SB), Y4, Y3
+	VFMADD213PS constants<>+1152(SB), Y4, Y3
+	VFMADD213PS constants<>+1216(SB), Y4, Y3
 	VCVTPS2DQ   Y2, Y2
 	VPADDD      constants<>+1536(SB), Y2, Y2
 	VPSLLD      $0x17, Y2, Y2
@@ -3442,8 +3430,8 @@ tail:
 	JGE         next
 	VMASKMOVPS  (SI)(R12*1), Y15, Y0
 	VMASKMOVPS  (DI)(R12*1), Y15, Y1
-	VMAXPS      Y0, Y7, Y0
-	VMINPS      Y0, Y8, Y5
+	VMAXPS      Y0, Y7, Y5
+	VMINPS      Y5, Y8, Y5
 	VMOVAPS     Y5, Y0
 	VMULPS      Y10, Y0, Y2
 	VROUNDPS    $0x08, Y2, Y2
@@ -3453,9 +3441,9 @@ tail:
 	VMOVUPS     Y12, Y3
 	VFMADD213PS Y13, Y4, Y3
 	VFMADD213PS Y14, Y4, Y3
-	VFMADD213PS constants<>+768(SB), Y4, Y3
-	VFMADD213PS constants<>+832(SB), Y4, Y3
-	VFMADD213PS constants<>+896(SB), Y4, Y3
+	VFMADD213PS constants<>+1088(SB), Y4, Y3
+	VFMADD213PS constants<>+1152(SB), Y4, Y3
+	VFMADD213PS constants<>+1216(SB), Y4, Y3
 	VCVTPS2DQ   Y2, Y2
 	VPADDD      constants<>+1536(SB), Y2, Y2
 	VPSLLD      $0x17, Y2, Y2
