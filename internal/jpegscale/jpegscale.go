@@ -1,15 +1,17 @@
-// Package jpegscale decodes JPEG files at a half, a quarter or an eighth of their
-// size, without computing the pixels between: of each 8×8 block of frequencies only the
-// lowest are transformed.
+// Package jpegscale decodes JPEG files whole, with the pixels that image/jpeg's have,
+// or at a half, a quarter or an eighth of their size, without computing the pixels between:
+// of each 8×8 block of frequencies only the lowest are transformed.
 //
-// It knows 8-bit baseline and progressive files in grey or in YCbCr as JFIF has
-// them. What it does not know is ErrUnsupported, for a whole decoder to do.
+// It knows 8-bit sequential and progressive files in grey or in YCbCr as JFIF has
+// them. What it does not know, or doubts, is ErrUnsupported, for image/jpeg to do:
+// where this package gives a picture, it has exactly one meaning.
 package jpegscale
 
 import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/argus-go/argus/internal/kernel/pixel"
 )
@@ -17,45 +19,70 @@ import (
 // ErrUnsupported says that a file is none of those that this package reads.
 var ErrUnsupported = errors.New("jpegscale: unsupported")
 
+// ErrLate says that there was no more time.
+var ErrLate = errors.New("jpegscale: out of time")
+
 var errShort = errors.New("jpegscale: unexpected end")
 
-// Decode decodes at 1/d of the size, d being 2, 4 or 8: pix is h rows of w pixels of
-// three bytes (red, green, blue), w and h the sides divided by d, rounded up.
-func Decode(data []byte, d int) (pix []uint8, w, h int, err error) {
-	if d != 2 && d != 4 && d != 8 {
+// Decode decodes at 1/d of the size, d being 1, 2, 4 or 8: pix is h rows of w pixels of
+// three bytes (red, green, blue), w and h the sides divided by d, rounded up. Late, if
+// not nil, is asked before each scan whether to give up, which is ErrLate.
+func Decode(data []byte, d int, late func() bool) (pix []uint8, w, h int, err error) {
+	if d != 1 && d != 2 && d != 4 && d != 8 {
 		panic(fmt.Sprintf("jpegscale: scale is 1/%d", d))
 	}
-	f := decoder{data: data, n: 8 / d, d: d}
+	f := decoders.Get().(*decoder)
+	defer f.putBack()
+	f.header = header{data: data, n: 8 / d, d: d, late: late}
 	if err := f.run(); err != nil {
 		return nil, 0, 0, err
 	}
-	pix, w, h = f.rgb()
-	return pix, w, h, nil
+	return f.pix, f.outW, f.outH, nil
+}
+
+var decoders = sync.Pool{New: func() any { return new(decoder) }}
+
+// mostKept is how many bytes of scratch a decoder keeps for the next file.
+const mostKept = 4 << 20
+
+func (d *decoder) putBack() {
+	d.header = header{}
+	n := cap(d.buf)
+	for i := range d.scratch {
+		n += cap(d.scratch[i].plane) + 2*cap(d.scratch[i].coefs)
+	}
+	if n <= mostKept {
+		decoders.Put(d)
+	}
 }
 
 // A component is luma or one of two chromas.
 type component struct {
 	id     uint8
-	h, v   int // samples for each of the least sampled component's, 1 or 2
+	h, v   int   // samples for each of the least sampled component's, 1 or 2
+	table  uint8 // of q
 	q      *[64]int32
 	n      int // samples of a block that are computed, across and down
 	dc, ac *huffman
 	last   int32 // DC
-	flat   bool  // the block has no other frequency
+	seen   bool  // in a scan
 
-	across, down int // blocks, of whole MCUs
-	plane        []uint8
+	across, down int     // blocks, of whole MCUs
+	plane        []uint8 // of one row of MCUs
 	stride       int
 	coefs        []int16 // of all blocks, 64 each, in a progressive file
 }
 
-type decoder struct {
-	bits
+// header is what a file says, and what becomes of it.
+type header struct {
 	data        []byte
+	late        func() bool
 	at          int
 	n, d        int // samples of a block of luma a side; the scale is 1/d
 	w, h        int
+	baseline    bool
 	progressive bool
+	adobe       bool
 	quant       [4]*[64]int32
 	dc, ac      [4]*huffman
 	comps       []component
@@ -63,13 +90,30 @@ type decoder struct {
 	restart     int
 	scans       int
 	eobRun      int32
-	now         [64]int32 // the block of a baseline file
-	adobe       bool
+	wide        bool // a frequency that 16 bits do not hold
+
+	pix        []uint8
+	outW, outH int
+}
+
+// A decoder has room that is used again for the next file.
+type decoder struct {
+	header
+	bits
+	now     [256]int16 // the block of a sequential file; of which 64 count
+	tables  [2][4]huffman
+	quants  [4][64]int32
+	room    [3]component
+	scratch [3]struct {
+		plane []uint8
+		coefs []int16
+	}
 }
 
 // Markers (ITU-T T.81, table B.1).
 const (
 	sof0 = 0xc0
+	sof1 = 0xc1
 	sof2 = 0xc2
 	dht  = 0xc4
 	rst0 = 0xd0
@@ -98,7 +142,7 @@ func (d *decoder) run() error {
 		case marker == eoi:
 			return d.finish()
 		case rst0 <= marker && marker <= rst7 || marker == soi || marker == 0:
-			return fmt.Errorf("jpegscale: marker %#x between segments: %w", marker, ErrUnsupported)
+			return ErrUnsupported
 		}
 		body, err := d.segment()
 		if err != nil {
@@ -109,8 +153,8 @@ func (d *decoder) run() error {
 			err = d.quantization(body)
 		case marker == dht:
 			err = d.huffmanTables(body)
-		case marker == sof0 || marker == sof2:
-			d.progressive = marker == sof2
+		case sof0 <= marker && marker <= sof2:
+			d.baseline, d.progressive = marker == sof0, marker == sof2
 			err = d.frame(body)
 		case marker == sos:
 			err = d.scan(body)
@@ -120,7 +164,7 @@ func (d *decoder) run() error {
 			}
 			d.restart = int(binary.BigEndian.Uint16(body))
 		case marker == ad14:
-			if d.adobe = d.adobe || len(body) >= 12 && string(body[:5]) == "Adobe"; d.adobe && body[11] != 1 {
+			if d.adobe = d.adobe || len(body) >= 12 && string(body[:5]) == "Adobe"; d.adobe && (len(body) < 12 || body[11] != 1) {
 				return ErrUnsupported
 			}
 		case app0 <= marker && marker < app0+16 || marker == com:
@@ -171,7 +215,7 @@ func (d *decoder) quantization(b []byte) error {
 		if wide > 1 || id > 3 || len(b) < 1+size {
 			return fmt.Errorf("jpegscale: bad quantization table")
 		}
-		var q [64]int32
+		q := &d.quants[id]
 		for i := range q {
 			if wide == 0 {
 				q[zigzag[i]] = int32(b[1+i])
@@ -179,7 +223,7 @@ func (d *decoder) quantization(b []byte) error {
 				q[zigzag[i]] = int32(binary.BigEndian.Uint16(b[1+2*i:]))
 			}
 		}
-		d.quant[id] = &q
+		d.quant[id] = q
 		b = b[1+size:]
 	}
 	return nil
@@ -191,7 +235,7 @@ func (d *decoder) huffmanTables(b []byte) error {
 			return errShort
 		}
 		class, id := b[0]>>4, b[0]&15
-		if class > 1 || id > 3 {
+		if class > 1 || id > 3 || d.baseline && id > 1 {
 			return fmt.Errorf("jpegscale: bad Huffman table")
 		}
 		n := 0
@@ -201,8 +245,8 @@ func (d *decoder) huffmanTables(b []byte) error {
 		if n == 0 || n > 256 || len(b) < 17+n {
 			return fmt.Errorf("jpegscale: Huffman table of %d codes", n)
 		}
-		t, err := newHuffman([16]uint8(b[1:17]), b[17:17+n])
-		if err != nil {
+		t := &d.tables[class][id]
+		if err := t.set((*[16]uint8)(b[1:]), b[17:17+n]); err != nil {
 			return err
 		}
 		if class == 0 {
@@ -225,17 +269,14 @@ func (d *decoder) frame(b []byte) error {
 	if d.w == 0 || d.h == 0 {
 		return ErrUnsupported
 	}
-	for i := range int(b[5]) {
+	d.comps = d.room[:b[5]]
+	for i := range d.comps {
 		s := b[6+3*i:]
-		c := component{id: s[0], h: int(s[1] >> 4), v: int(s[1] & 15)}
+		c := component{id: s[0], h: int(s[1] >> 4), v: int(s[1] & 15), table: s[2]}
 		if s[2] > 3 || c.h < 1 || c.h > 2 || c.v < 1 || c.v > 2 {
 			return ErrUnsupported
 		}
-		c.q = d.quant[s[2]]
-		if c.q == nil {
-			return ErrUnsupported
-		}
-		d.comps = append(d.comps, c)
+		d.comps[i] = c
 	}
 	y := &d.comps[0]
 	if len(d.comps) == 1 {
@@ -246,19 +287,32 @@ func (d *decoder) frame(b []byte) error {
 	d.hMax, d.vMax = y.h, y.v
 	mcusAcross, mcusDown := (d.w+8*d.hMax-1)/(8*d.hMax), (d.h+8*d.vMax-1)/(8*d.vMax)
 	for i := range d.comps {
-		c := &d.comps[i]
+		c, room := &d.comps[i], &d.scratch[i]
 		c.n = d.n
-		if i > 0 && d.hMax+d.vMax > 2 {
+		if i > 0 && d.hMax+d.vMax > 2 && d.d > 1 {
 			c.n = 2 * d.n // at least as dense as luma then
 		}
 		c.across, c.down = mcusAcross*c.h, mcusDown*c.v
 		c.stride = c.across * c.n
-		c.plane = make([]uint8, c.stride*c.down*c.n)
+		room.plane = sized(room.plane, c.stride*c.v*c.n+16) // YCbCr reads on
+		c.plane = room.plane
 		if d.progressive {
-			c.coefs = make([]int16, 64*c.across*c.down)
+			room.coefs = sized(room.coefs, 64*c.across*c.down)
+			c.coefs = room.coefs
+			clear(c.coefs)
 		}
 	}
+	d.outW, d.outH = (d.w+d.d-1)/d.d, (d.h+d.d-1)/d.d
+	d.pix = make([]uint8, 3*d.outW*d.outH)
 	return nil
+}
+
+// sized is s with n elements, whatever they are.
+func sized[E any](s []E, n int) []E {
+	if cap(s) < n {
+		return make([]E, n)
+	}
+	return s[:n]
 }
 
 // finish transforms what a progressive file gathered.
@@ -269,29 +323,53 @@ func (d *decoder) finish() error {
 	if !d.progressive {
 		return nil
 	}
-	var b [64]int32
+	if d.wide {
+		return ErrUnsupported
+	}
 	for i := range d.comps {
 		c := &d.comps[i]
-		for row := range c.down {
-			for col := range c.across {
-				coefs := c.coefs[64*(row*c.across+col):][:64]
-				c.flat = true
-				for k, v := range coefs {
-					b[k] = int32(v) * c.q[k]
-					c.flat = c.flat && (v == 0 || k == 0)
+		if c.q = d.quant[c.table]; c.q == nil || !c.seen {
+			return ErrUnsupported
+		}
+	}
+	for row := range d.comps[0].down / d.vMax {
+		for i := range d.comps {
+			c := &d.comps[i]
+			for v := range c.v {
+				for col := range c.across {
+					b := (*[64]int16)(c.coefs[64*((row*c.v+v)*c.across+col):])
+					c.put(v, col, b, isFlat(b))
 				}
-				c.put(row, col, &b)
 			}
 		}
+		d.rgb(row)
 	}
 	return nil
 }
 
-// put transforms a block and stores its samples.
-func (c *component) put(row, col int, b *[64]int32) {
+func isFlat(b *[64]int16) bool {
+	var or int16
+	for i := 1; i < 64; i++ {
+		or |= b[i]
+	}
+	return or == 0
+}
+
+// put transforms a block and stores its samples; row counts those of the MCU. Flat says
+// that there is no frequency but 0.
+func (c *component) put(row, col int, b *[64]int16, flat bool) {
 	at := row*c.n*c.stride + col*c.n
-	if c.flat || c.n == 1 {
-		v := sample((b[0] + 4) >> 3)
+	if flat || c.n == 1 {
+		dc := int32(b[0]) * c.q[0]
+		if c.n == 8 {
+			v := uint64(pixel.Flat(dc)) * 0x0101010101010101
+			for range 8 {
+				binary.LittleEndian.PutUint64(c.plane[at:], v)
+				at += c.stride
+			}
+			return
+		}
+		v := sample((dc + 4) >> 3)
 		for range c.n {
 			out := c.plane[at:][:c.n]
 			for i := range out {
@@ -303,32 +381,43 @@ func (c *component) put(row, col int, b *[64]int32) {
 	}
 	switch c.n {
 	case 2:
-		inverse2(b, c.plane[at:], c.stride)
+		inverse2(b, c.q, c.plane[at:], c.stride)
 	case 4:
-		inverse4(b, c.plane[at:], c.stride)
+		inverse4(b, c.q, c.plane[at:], c.stride)
 	default:
-		inverse8(b, c.plane[at:], c.stride)
+		pixel.Inverse(c.plane[at:], c.stride, b, c.q)
 	}
 }
 
-func sample(v int32) uint8 { return uint8(min(max(v+128, 0), 255)) }
-
-// rgb joins the planes (ITU-T T.871).
-func (d *decoder) rgb() (pix []uint8, w, h int) {
-	w, h = (d.w+d.d-1)/d.d, (d.h+d.d-1)/d.d
-	pix = make([]uint8, 3*w*h)
+// rgb joins the planes of a row of MCUs (ITU-T T.871).
+func (d *decoder) rgb(mcus int) {
 	y := &d.comps[0]
-	if len(d.comps) == 1 {
-		for row := range h {
-			out := pix[3*row*w:]
-			for x, v := range y.plane[row*y.stride:][:w] {
-				out[3*x], out[3*x+1], out[3*x+2] = v, v, v
-			}
+	from := mcus * d.vMax * d.n
+	for row := range min(d.vMax*d.n, d.outH-from) {
+		out := d.pix[3*(from+row)*d.outW:][:3*d.outW]
+		luma := y.plane[row*y.stride:][:d.outW]
+		switch {
+		case len(d.comps) == 1:
+			grey(out, luma)
+		case d.d == 1:
+			at := row / d.vMax * d.comps[1].stride
+			pixel.YCbCr(out, luma, d.comps[1].plane[at:], d.comps[2].plane[at:], d.hMax-1)
+		default:
+			d.dense(out, luma, row)
 		}
-		return pix, w, h
 	}
-	// Chroma may be twice as dense in the direction in which it was as dense as luma
-	// before: two are averaged then.
+}
+
+func grey(out, luma []uint8) {
+	for _, v := range luma {
+		out[0], out[1], out[2] = v, v, v
+		out = out[3:]
+	}
+}
+
+// dense joins a row where chroma may be twice as dense in the direction in which it
+// was as dense as luma before: two are averaged then.
+func (d *decoder) dense(out, luma []uint8, row int) {
 	n, right, below := d.comps[1].stride, 0, 0
 	stepX, stepY := 1, n
 	switch {
@@ -337,25 +426,20 @@ func (d *decoder) rgb() (pix []uint8, w, h int) {
 	case d.hMax == 1 && d.vMax == 2:
 		stepX, right = 2, 1
 	}
-	for row := range h {
-		luma := y.plane[row*y.stride:][:w]
-		cb, cr := d.comps[1].plane[row*stepY:], d.comps[2].plane[row*stepY:]
-		out := pix[3*row*w:][:3*w]
-		if right+below == 0 {
-			pixel.YCbCr(out, luma, cb, cr, 0)
-			continue
-		}
-		for x, v := range luma {
-			yy, at := int32(v)*0x10101, x*stepX
-			other := at + right + below
-			b, r := (int32(cb[at])+int32(cb[other])-255)>>1, (int32(cr[at])+int32(cr[other])-255)>>1
-			p := out[3*x : 3*x+3 : 3*x+3]
-			p[0] = clip(yy + 91881*r)
-			p[1] = clip(yy - 22554*b - 46802*r)
-			p[2] = clip(yy + 116130*b)
-		}
+	cb, cr := d.comps[1].plane[row*stepY:], d.comps[2].plane[row*stepY:]
+	if right+below == 0 {
+		pixel.YCbCr(out, luma, cb, cr, 0)
+		return
 	}
-	return pix, w, h
+	for x, v := range luma {
+		yy, at := int32(v)*0x10101, x*stepX
+		other := at + right + below
+		b, r := (int32(cb[at])+int32(cb[other])-255)>>1, (int32(cr[at])+int32(cr[other])-255)>>1
+		p := out[3*x : 3*x+3 : 3*x+3]
+		p[0] = clip(yy + 91881*r)
+		p[1] = clip(yy - 22554*b - 46802*r)
+		p[2] = clip(yy + 116130*b)
+	}
 }
 
 // clip is v>>16, held within 0–255.

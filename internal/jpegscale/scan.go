@@ -1,6 +1,7 @@
 package jpegscale
 
 import (
+	"encoding/binary"
 	"fmt"
 )
 
@@ -27,7 +28,7 @@ func (d *decoder) scan(b []byte) error {
 				c = &d.comps[k]
 			}
 		}
-		if c == nil || tables>>4 > 3 || tables&15 > 3 {
+		if c == nil || tables>>4 > 3 || tables&15 > 3 || d.baseline && tables&0xee != 0 {
 			return ErrUnsupported
 		}
 		for _, other := range comps {
@@ -35,7 +36,7 @@ func (d *decoder) scan(b []byte) error {
 				return ErrUnsupported
 			}
 		}
-		c.dc, c.ac = d.dc[tables>>4], d.ac[tables&15]
+		c.dc, c.ac, c.q, c.seen = d.dc[tables>>4], d.ac[tables&15], d.quant[c.table], true
 		comps = append(comps, c)
 	}
 	end := b[len(b)-3:]
@@ -49,47 +50,160 @@ func (d *decoder) scan(b []byte) error {
 		return ErrUnsupported // planes one after the other
 	}
 	for _, c := range comps {
-		if c.dc == nil && p.from == 0 && p.high == 0 || c.ac == nil && p.to > 0 {
+		if c.dc == nil && p.from == 0 && p.high == 0 || c.ac == nil && p.to > 0 || c.q == nil && !d.progressive {
 			return ErrUnsupported
 		}
 	}
 	if d.scans++; d.scans > maxScans {
 		return ErrUnsupported
 	}
-	d.src = d.data[d.at:]
-	return d.mcus(comps, p)
+	if d.late != nil && d.late() {
+		return ErrLate
+	}
+	d.reset()
+	if d.progressive {
+		return d.blocks(comps, p)
+	}
+	return d.mcus(comps)
 }
 
-// mcus decodes the blocks of a scan.
-func (d *decoder) mcus(comps []*component, p part) error {
+// mcus decodes the one scan of a sequential file.
+func (d *decoder) mcus(comps []*component) error {
+	across, down := d.comps[0].across/d.hMax, d.comps[0].down/d.vMax
+	next := uint8(rst0)
+	b := (*[64]int16)(d.now[:])
+	for row := range down {
+		for col := range across {
+			if n := row*across + col; d.restart > 0 && n > 0 && n%d.restart == 0 {
+				if err := d.resync(&next); err != nil {
+					return err
+				}
+			}
+			for _, c := range comps {
+				for v := range c.v {
+					for h := range c.h {
+						clear(b[:])
+						last, err := d.block(c)
+						if err != nil {
+							return err
+						}
+						c.put(v, col*c.h+h, b, last == 0)
+					}
+				}
+			}
+		}
+		d.rgb(row)
+	}
+	return d.after()
+}
+
+// block decodes a whole block into now and returns the index of its last frequency,
+// about: 0 where there is no other.
+func (d *decoder) block(c *component) (last int, err error) {
+	if err := d.difference(c); err != nil {
+		return 0, err
+	}
+	b, t := &d.now, c.ac
+	if b[0] = int16(c.last); int32(b[0]) != c.last {
+		return 0, ErrUnsupported
+	}
+	acc, have, pos, buf := d.acc, d.have, d.pos, d.buf
+	k := 1
+	for k < 64 {
+		if have < 32 {
+			acc |= binary.BigEndian.Uint64(buf[pos:]) >> (have & 63)
+			pos += (63 - have) >> 3
+			have |= 56
+		}
+		e := t.fast[acc>>(64-lookup)]
+		length := int(e & 0xff)
+		if v := e >> 16; v != 0 {
+			acc <<= length & 63
+			have -= length
+			k += int(e >> 8 & 0xff)
+			b[zigzag[k&127]] = int16(v)
+			k++
+			continue
+		}
+		s := uint8(e >> 8)
+		if e == 0 {
+			if s, length = t.long(acc); length > 16 {
+				return 0, errCode
+			}
+		}
+		acc <<= length & 63
+		have -= length
+		size := int(s & 15)
+		if size == 0 {
+			if s == 0 {
+				break
+			}
+			if s != 0xf0 {
+				return 0, ErrUnsupported // a run of ends, which only progressive files have
+			}
+			k = min(k+16, 64)
+			continue
+		}
+		v := int32(acc >> ((64 - size) & 63))
+		acc <<= size & 63
+		have -= size
+		k += int(s >> 4)
+		b[zigzag[k&127]] = int16(extend(v, size))
+		k++
+	}
+	d.acc, d.have, d.pos = acc, have, pos
+	if d.left() < 0 {
+		return 0, errShort
+	}
+	if k > 64 {
+		return 0, ErrUnsupported
+	}
+	return k - 1, nil
+}
+
+// difference decodes a DC.
+func (d *decoder) difference(c *component) error {
+	s, err := d.symbol(c.dc)
+	if err != nil {
+		return err
+	}
+	if s > 16 {
+		return fmt.Errorf("jpegscale: bad DC code")
+	}
+	c.last += d.value(int(s))
+	return nil
+}
+
+// blocks decodes a scan of a progressive file.
+func (d *decoder) blocks(comps []*component, p part) error {
 	across, down := d.comps[0].across/d.hMax, d.comps[0].down/d.vMax
 	alone := len(comps) == 1
 	if alone { // only blocks that hold pixels
 		c := comps[0]
 		across = (d.w*c.h + 8*d.hMax - 1) / (8 * d.hMax)
 		down = (d.h*c.v + 8*d.vMax - 1) / (8 * d.vMax)
+		if d.restart > 0 && c.h*c.v > 1 {
+			return ErrUnsupported // image/jpeg counts MCUs of several blocks
+		}
 	}
-	d.reset()
-	n, next := 0, uint8(rst0)
+	next := uint8(rst0)
 	for row := range down {
 		for col := range across {
-			if d.restart > 0 && n == d.restart {
-				if err := d.resync(next); err != nil {
+			if n := row*across + col; d.restart > 0 && n > 0 && n%d.restart == 0 {
+				if err := d.resync(&next); err != nil {
 					return err
 				}
-				n, next = 0, rst0+(next-rst0+1)&7
 			}
-			n++
-			for _, c := range comps {
-				if alone {
-					if err := d.block(c, row, col, p); err != nil {
-						return err
-					}
-					continue
+			if alone {
+				if err := d.part(comps[0], row, col, p); err != nil {
+					return err
 				}
+				continue
+			}
+			for _, c := range comps {
 				for v := range c.v {
 					for h := range c.h {
-						if err := d.block(c, row*c.v+v, col*c.h+h, p); err != nil {
+						if err := d.part(c, row*c.v+v, col*c.h+h, p); err != nil {
 							return err
 						}
 					}
@@ -100,55 +214,52 @@ func (d *decoder) mcus(comps []*component, p part) error {
 	return d.after()
 }
 
+// reset begins a scan, or a part of it between two restart markers.
 func (d *decoder) reset() {
-	d.acc, d.have, d.extra, d.eobRun = 0, 0, 0, 0
+	d.at += d.open(d.data[d.at:])
+	d.eobRun = 0
 	for i := range d.comps {
 		d.comps[i].last = 0
 	}
 }
 
-// after leaves the position at the marker after a scan.
+// after looks at what is left of a scan, or of a part of it.
 func (d *decoder) after() error {
-	if d.short() {
+	switch n := d.left(); {
+	case n < 0:
 		return errShort
-	}
-	// Bytes read ahead but not used lie before src: whole ones are left over only
-	// where the scan is longer than its blocks.
-	if (d.have-d.extra)/8 > 0 {
+	case n >= 8:
+		return ErrUnsupported
+	case d.eobRun > 0: // image/jpeg takes it into the next scan
 		return ErrUnsupported
 	}
-	d.at = len(d.data) - len(d.src)
 	return nil
 }
 
 // resync reads a restart marker.
-func (d *decoder) resync(want uint8) error {
+func (d *decoder) resync(next *uint8) error {
+	d.eobRun = 0
 	if err := d.after(); err != nil {
 		return err
 	}
-	if len(d.src) < 2 || d.src[0] != 0xff || d.src[1] != want {
+	if d.at+2 > len(d.data) || d.data[d.at+1] != *next {
 		return ErrUnsupported
 	}
-	d.src = d.src[2:]
+	*next = rst0 + (*next-rst0+1)&7
+	d.at += 2
 	d.reset()
 	return nil
 }
 
-func (d *decoder) block(c *component, row, col int, p part) error {
-	if !d.progressive {
-		b := &d.now
-		clear(b[:])
-		if err := d.baseline(c, b); err != nil {
-			return err
-		}
-		c.put(row, col, b)
-		return nil
-	}
+// part decodes what a scan has of a block.
+func (d *decoder) part(c *component, row, col int, p part) error {
 	b := (*[64]int16)(c.coefs[64*(row*c.across+col):])
 	var err error
 	switch {
 	case p.from == 0 && p.high == 0:
-		err = d.dcFirst(c, b, p)
+		if err = d.difference(c); err == nil {
+			d.store(b, 0, c.last, p)
+		}
 	case p.from == 0:
 		if d.have < 32 {
 			d.fill()
@@ -159,90 +270,17 @@ func (d *decoder) block(c *component, row, col int, p part) error {
 	default:
 		err = d.acRefine(c, b, p)
 	}
-	if err == nil && d.short() {
+	if err == nil && d.left() < 0 {
 		err = errShort
 	}
 	return err
 }
 
-func (d *decoder) difference(c *component) error {
-	s := d.symbol(c.dc)
-	if s > 16 {
-		return fmt.Errorf("jpegscale: bad DC code")
-	}
-	c.last += d.value(int(s))
-	return nil
-}
-
-// baseline decodes a whole block, dequantized. Frequencies that are not used are
-// passed over.
-func (d *decoder) baseline(c *component, b *[64]int32) error {
-	if err := d.difference(c); err != nil {
-		return err
-	}
-	q, t := c.q, c.ac
-	b[0] = int32(int16(c.last)) * q[0]
-	acc, have := d.acc, d.have
-	c.flat = true
-	for k := 1; k < 64; k++ {
-		if have < 32 {
-			d.acc, d.have = acc, have
-			d.fill()
-			acc, have = d.acc, d.have
-		}
-		if e := t.whole[acc>>(64-lookup)]; e != 0 {
-			n := int(e & 0xff)
-			acc <<= n
-			have -= n
-			k += int(e >> 8 & 0xff)
-			if k > 63 {
-				return ErrUnsupported
-			}
-			z := zigzag[k] & 63
-			b[z] = e >> 16 * q[z]
-			c.flat = false
-			continue
-		}
-		d.acc, d.have = acc, have
-		s := d.symbol(t)
-		if s > 0xff {
-			return fmt.Errorf("jpegscale: bad AC code")
-		}
-		size := int(s & 15)
-		if size == 0 {
-			acc, have = d.acc, d.have
-			if s == 0 {
-				break
-			}
-			if s != 0xf0 {
-				return ErrUnsupported // a run of ends, which only progressive files have
-			}
-			k += 15
-			continue
-		}
-		v := d.value(size)
-		acc, have = d.acc, d.have
-		k += int(s >> 4)
-		if k > 63 {
-			return ErrUnsupported
-		}
-		z := zigzag[k] & 63
-		b[z] = v * q[z]
-		c.flat = false
-	}
-	d.acc, d.have = acc, have
-	if d.short() {
-		return errShort
-	}
-	return nil
-}
-
-func (d *decoder) dcFirst(c *component, b *[64]int16, p part) error {
-	if err := d.difference(c); err != nil {
-		return err
-	}
-	b[0] = int16(c.last << p.low)
-	return nil
+// store keeps v, shifted, if 16 bits do.
+func (d *decoder) store(b *[64]int16, k int, v int32, p part) {
+	v <<= p.low
+	b[k] = int16(v)
+	d.wide = d.wide || int32(b[k]) != v
 }
 
 func (d *decoder) acFirst(c *component, b *[64]int16, p part) error {
@@ -251,9 +289,9 @@ func (d *decoder) acFirst(c *component, b *[64]int16, p part) error {
 		return nil
 	}
 	for k := p.from; k <= p.to; k++ {
-		s := d.symbol(c.ac)
-		if s > 0xff {
-			return fmt.Errorf("jpegscale: bad AC code")
+		s, err := d.symbol(c.ac)
+		if err != nil {
+			return err
 		}
 		run, size := int(s>>4), int(s&15)
 		if size == 0 {
@@ -270,11 +308,7 @@ func (d *decoder) acFirst(c *component, b *[64]int16, p part) error {
 		if k += run; k > p.to {
 			return ErrUnsupported
 		}
-		v := d.value(size) << p.low
-		if v != int32(int16(v)) {
-			return ErrUnsupported
-		}
-		b[zigzag[k]] = int16(v)
+		d.store(b, int(zigzag[k]), d.value(size), p)
 	}
 	return nil
 }
@@ -285,9 +319,9 @@ func (d *decoder) acRefine(c *component, b *[64]int16, p part) error {
 	bit := int16(1) << p.low
 	k := p.from
 	for d.eobRun == 0 && k <= p.to {
-		s := d.symbol(c.ac)
-		if s > 0xff {
-			return fmt.Errorf("jpegscale: bad AC code")
+		s, err := d.symbol(c.ac)
+		if err != nil {
+			return err
 		}
 		run, size, fresh := int(s>>4), s&15, int16(0)
 		switch size {
@@ -303,13 +337,13 @@ func (d *decoder) acRefine(c *component, b *[64]int16, p part) error {
 				fresh = bit
 			}
 		default:
-			return fmt.Errorf("jpegscale: bad AC code")
+			return errCode
 		}
 		if d.eobRun > 0 {
 			break
 		}
 		for ; k <= p.to && run >= 0; k++ {
-			switch z := zigzag[k]; {
+			switch z := zigzag[k] & 63; {
 			case b[z] != 0:
 				d.refine(&b[z], bit)
 			case run == 0:
@@ -326,7 +360,7 @@ func (d *decoder) acRefine(c *component, b *[64]int16, p part) error {
 	if d.eobRun > 0 {
 		d.eobRun--
 		for ; k <= p.to; k++ {
-			if z := zigzag[k]; b[z] != 0 {
+			if z := zigzag[k] & 63; b[z] != 0 {
 				d.refine(&b[z], bit)
 			}
 		}
@@ -341,9 +375,10 @@ func (d *decoder) refine(v *int16, bit int16) {
 	if d.take(1) == 0 {
 		return
 	}
-	if *v >= 0 {
-		*v += bit
-	} else {
-		*v -= bit
+	old := *v
+	if old < 0 {
+		bit = -bit
 	}
+	*v = old + bit
+	d.wide = d.wide || old^*v < 0
 }

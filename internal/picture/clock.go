@@ -3,7 +3,6 @@ package picture
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -45,11 +44,16 @@ func (c *clocked) look() error {
 
 // decodeUntil calls the decoder, which has until end.
 func (f *format) decodeUntil(end time.Time, data []byte, l Limits) (*RGB, error) {
+	if f.name == "jpeg" {
+		if rgb, err := jpegAt(data, 1, end, l); rgb != nil || err != nil {
+			return rgb, err
+		}
+	}
 	r := &clocked{r: bytes.NewReader(data), end: end}
 	img, err := f.decode(r)
 	switch {
 	case r.late:
-		return nil, &Error{Reason: TooSlow, Format: f.name, Err: fmt.Errorf("takes longer than the limit of %v", l.time())}
+		return nil, tooSlow(f.name, l)
 	case err != nil:
 		return nil, &Error{Reason: Damaged, Format: f.name, Err: err}
 	}

@@ -11,8 +11,6 @@ import (
 	"image/jpeg"
 	"io"
 	"time"
-
-	"github.com/argus-go/argus/internal/jpegscale"
 )
 
 // RGB is a picture: H rows of W pixels of three bytes (red, green, blue),
@@ -130,7 +128,8 @@ func Read(r io.Reader, l Limits) ([]byte, error) {
 // animated WebP is Damaged. Alpha is laid over white, 16-bit channels keep
 // their high byte, and EXIF orientation is applied; colours are as they are stored, whatever
 // profile (see Inspect) goes with them. Apart from orientation the
-// pixels are those of FromImage(image.Decode(data)). Every error is an *Error.
+// pixels are those of FromImage(image.Decode(data)), whether the standard library
+// decoded them or not. Every error is an *Error.
 func Decode(data []byte, l Limits) (rgb *RGB, err error) {
 	return decode(data, l, time.Now().Add(l.time()))
 }
@@ -159,21 +158,22 @@ func decode(data []byte, l Limits, end time.Time) (rgb *RGB, err error) {
 // in the mean.
 func DecodeAtLeast(data []byte, w, h int, l Limits) (*RGB, error) {
 	end := time.Now().Add(l.time())
-	if p := scaled(data, w, h, l); p != nil {
-		return p, nil
+	if p, err := scaled(data, w, h, l, end); p != nil || err != nil {
+		return p, err
 	}
 	return decode(data, l, end)
 }
 
-// scaled is nil where data is to be decoded whole; errors are Decode's to find.
-func scaled(data []byte, w, h int, l Limits) *RGB {
+// scaled is nil without an error where data is to be decoded whole.
+func scaled(data []byte, w, h int, l Limits, end time.Time) (rgb *RGB, err error) {
 	f, err := formatOf(data)
 	if err != nil || f.name != "jpeg" || l.CheckBytes(int64(len(data))) != nil {
-		return nil
+		return nil, nil // errors are Decode's to find
 	}
+	defer recoverAs(&err, f.name)
 	c, err := jpeg.DecodeConfig(bytes.NewReader(data))
 	if err != nil || l.checkPixels(f.name, c.Width, c.Height) != nil {
-		return nil
+		return nil, nil
 	}
 	o := f.orientation(data)
 	if o >= 5 {
@@ -184,13 +184,12 @@ func scaled(data []byte, w, h int, l Limits) *RGB {
 		d /= 2
 	}
 	if d == 1 {
-		return nil
+		return nil, nil
 	}
-	pix, pw, ph, err := jpegscale.Decode(data, d)
-	if err != nil {
-		return nil
+	if rgb, err = jpegAt(data, d, end, l); rgb == nil {
+		return nil, err
 	}
-	return (&RGB{pw, ph, pix}).upright(o)
+	return rgb.upright(o), nil
 }
 
 // Pixels returns how many pixels Decode would decode, from the header alone, or
