@@ -15,6 +15,7 @@ var packages = []struct {
 	write                 func(a *assembler)
 }{
 	{"gemm", "tile_arm64.s", "stubs_arm64.go", gemm},
+	{"vec", "vec_arm64.s", "vec_stub_arm64.go", vec},
 }
 
 func main() {
