@@ -236,6 +236,7 @@ func (r *reader) square(data []byte, free chan []uint8) ([]uint8, error) {
 	}
 	square := r.blank(free)
 	r.Preprocess.square(square, img)
+	img.Free()
 	lap(&r.resizeNS, start)
 	return square, nil
 }

@@ -26,14 +26,15 @@ var errShort = errors.New("jpegscale: unexpected end")
 
 // Decode decodes at 1/d of the size, d being 1, 2, 4 or 8: pix is h rows of w pixels of
 // three bytes (red, green, blue), w and h the sides divided by d, rounded up. Late, if
-// not nil, is asked before each scan whether to give up, which is ErrLate.
-func Decode(data []byte, d int, late func() bool) (pix []uint8, w, h int, err error) {
+// not nil, is asked before each scan whether to give up, which is ErrLate. Room, if not
+// nil, gives the memory for pix, which may hold anything.
+func Decode(data []byte, d int, late func() bool, room func(n int) []uint8) (pix []uint8, w, h int, err error) {
 	if d != 1 && d != 2 && d != 4 && d != 8 {
 		panic(fmt.Sprintf("jpegscale: scale is 1/%d", d))
 	}
 	f := decoders.Get().(*decoder)
 	defer f.putBack()
-	f.header = header{data: data, n: 8 / d, d: d, late: late}
+	f.header = header{data: data, n: 8 / d, d: d, late: late, memory: room}
 	if err := f.run(); err != nil {
 		return nil, 0, 0, err
 	}
@@ -77,6 +78,7 @@ type component struct {
 type header struct {
 	data        []byte
 	late        func() bool
+	memory      func(n int) []uint8
 	at          int
 	n, d        int // samples of a block of luma a side; the scale is 1/d
 	w, h        int
@@ -303,7 +305,11 @@ func (d *decoder) frame(b []byte) error {
 		}
 	}
 	d.outW, d.outH = (d.w+d.d-1)/d.d, (d.h+d.d-1)/d.d
-	d.pix = make([]uint8, 3*d.outW*d.outH)
+	if d.memory == nil {
+		d.pix = make([]uint8, 3*d.outW*d.outH)
+	} else {
+		d.pix = d.memory(3 * d.outW * d.outH)
+	}
 	return nil
 }
 

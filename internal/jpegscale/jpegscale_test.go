@@ -37,7 +37,7 @@ func TestScaledPicturesAreNearTheMeansOfWholeOnes(t *testing.T) {
 		img, err := jpeg.Decode(bytes.NewReader(data))
 		require.NoError(t, err)
 		for _, d := range []int{2, 4, 8} {
-			pix, w, h, err := Decode(data, d, nil)
+			pix, w, h, err := Decode(data, d, nil, nil)
 			require.NoError(t, err, name)
 			require.Equal(t, (img.Bounds().Dx()+d-1)/d, w)
 			require.Equal(t, (img.Bounds().Dy()+d-1)/d, h)
@@ -66,7 +66,7 @@ func TestFlatPicturesAreExact(t *testing.T) {
 		var b bytes.Buffer
 		require.NoError(t, jpeg.Encode(&b, m, &jpeg.Options{Quality: 100}))
 		for _, d := range []int{2, 4, 8} {
-			pix, _, _, err := Decode(b.Bytes(), d, nil)
+			pix, _, _, err := Decode(b.Bytes(), d, nil, nil)
 			require.NoError(t, err)
 			for _, v := range pix {
 				require.InDelta(t, level, v, 1)
@@ -85,8 +85,8 @@ func TestOtherKindsAreUnsupported(t *testing.T) {
 	for offset, v := range map[int]byte{1: 0xc9, 4: 12, 9: 4, 11: 0x41} {
 		other := bytes.Clone(data)
 		other[at+offset] = v
-		_, _, _, err := Decode(other, 2, nil)
+		_, _, _, err := Decode(other, 2, nil, nil)
 		require.ErrorIs(t, err, ErrUnsupported)
 	}
-	require.Panics(t, func() { _, _, _, _ = Decode(data, 3, nil) })
+	require.Panics(t, func() { _, _, _, _ = Decode(data, 3, nil, nil) })
 }

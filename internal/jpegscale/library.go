@@ -28,7 +28,7 @@ var LikeLibrary = sync.OnceValue(func() bool {
 	if err != nil || !ok {
 		return false
 	}
-	ours, w, h, err := Decode(b.Bytes(), 1, nil)
+	ours, w, h, err := Decode(b.Bytes(), 1, nil, nil)
 	return err == nil && w == side && h == side && bytes.Equal(ours, packed(theirs))
 })
 

@@ -40,8 +40,8 @@ func different(data []byte) (taken bool, err error) {
 	if err != nil || c.Width*c.Height > 1<<21 {
 		return false, nil
 	}
-	pix, w, h, err := Decode(data, 1, nil)
-	quarter, qw, qh, quarterErr := Decode(data, 4, nil)
+	pix, w, h, err := Decode(data, 1, nil, nil)
+	quarter, qw, qh, quarterErr := Decode(data, 4, nil, nil)
 	if (err == nil) != (quarterErr == nil) {
 		return false, fmt.Errorf("whole: %v; a quarter: %v", err, quarterErr)
 	}
@@ -168,7 +168,7 @@ func TestWhatIsTakenOfBrokenFilesIsWhatTheStandardLibraryTakes(t *testing.T) {
 func TestTimeIsAskedForBeforeEachScan(t *testing.T) {
 	data := files(t)["testdata/progressive444.jpg"]
 	asked := 0
-	_, _, _, err := Decode(data, 1, func() bool { asked++; return asked > 2 })
+	_, _, _, err := Decode(data, 1, func() bool { asked++; return asked > 2 }, nil)
 	require.ErrorIs(t, err, ErrLate)
 	require.Equal(t, 3, asked)
 }
@@ -205,7 +205,7 @@ func BenchmarkDecode(b *testing.B) {
 	})
 	for _, d := range []int{1, 2, 4} {
 		each(fmt.Sprint(d), func(data []byte) error {
-			_, _, _, err := Decode(data, d, nil)
+			_, _, _, err := Decode(data, d, nil, nil)
 			return err
 		})
 	}

@@ -194,6 +194,15 @@ func riffChunks(data []byte) iter.Seq2[string, []byte] {
 	}
 }
 
+// turned is upright of a picture that nobody else has.
+func (p *RGB) turned(orientation int) *RGB {
+	q := p.upright(orientation)
+	if q != p {
+		p.Free()
+	}
+	return q
+}
+
 // upright undoes an EXIF orientation: 2–4 mirror and turn, 5–8 also swap sides.
 func (p *RGB) upright(orientation int) *RGB {
 	w, h := p.W, p.H
@@ -210,7 +219,7 @@ func (p *RGB) upright(orientation int) *RGB {
 	if walk.dx == 0 {
 		return p
 	}
-	q := &RGB{w, h, make([]uint8, len(p.Pix))}
+	q := blank(w, h)
 	if orientation >= 5 {
 		q.W, q.H = h, w
 	}

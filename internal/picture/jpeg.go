@@ -15,7 +15,7 @@ func jpegAt(data []byte, d int, end time.Time, l Limits) (*RGB, error) {
 	if d == 1 && !jpegscale.LikeLibrary() {
 		return nil, nil // an image.Image must have the pixels of its file
 	}
-	pix, w, h, err := jpegscale.Decode(data, d, func() bool { return !time.Now().Before(end) })
+	pix, w, h, err := jpegscale.Decode(data, d, func() bool { return !time.Now().Before(end) }, pixels)
 	switch {
 	case errors.Is(err, jpegscale.ErrLate):
 		return nil, tooSlow("jpeg", l)

@@ -149,7 +149,7 @@ func decode(data []byte, l Limits, end time.Time) (rgb *RGB, err error) {
 	if rgb, err = f.decodeUntil(end, data, l); err != nil {
 		return nil, err
 	}
-	return rgb.upright(f.orientation(data)), nil
+	return rgb.turned(f.orientation(data)), nil
 }
 
 // DecodeAtLeast is Decode, but a JPEG whose sides are more than twice those wanted may
@@ -189,7 +189,7 @@ func scaled(data []byte, w, h int, l Limits, end time.Time) (rgb *RGB, err error
 	if rgb, err = jpegAt(data, d, end, l); rgb == nil {
 		return nil, err
 	}
-	return rgb.upright(o), nil
+	return rgb.turned(o), nil
 }
 
 // Pixels returns how many pixels Decode would decode, from the header alone, or

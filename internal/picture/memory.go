@@ -1,0 +1,29 @@
+package picture
+
+import "sync"
+
+// blank is a picture to be written over: it holds anything.
+func blank(w, h int) *RGB { return &RGB{w, h, pixels(3 * w * h)} }
+
+// pixels is memory of n bytes, new or of a picture that was freed.
+func pixels(n int) []uint8 {
+	pix := spare.Get().(*[]uint8)
+	if cap(*pix) < n {
+		return make([]uint8, n)
+	}
+	return (*pix)[:n]
+}
+
+// mostSpare is the longest that Free keeps: 16 MB, five million pixels.
+const mostSpare = 16 << 20
+
+// Free gives the memory of a picture that nobody uses any more to those to come. It
+// need not be called.
+func (p *RGB) Free() {
+	pix := p.Pix
+	if p.Pix = nil; cap(pix) > 0 && cap(pix) <= mostSpare {
+		spare.Put(&pix)
+	}
+}
+
+var spare = sync.Pool{New: func() any { return new([]uint8) }}
