@@ -5,11 +5,16 @@ import (
 	"sync/atomic"
 )
 
-// A job is one call of Do.
+// A task is what a job repeats.
+type task interface{ run(i int) }
+
+// A job is one call of Do. It is used again when its crew has gone on to another
+// and no helper holds it, who may come late.
 type job struct {
-	f    func(int)
+	task
 	n    int64
 	last bool // no job: the crew ends
+	held atomic.Int32
 	_    [64]byte
 	next atomic.Int64 // first task not begun
 	_    [64]byte
@@ -21,6 +26,36 @@ type failure struct{ value any }
 
 // exited is the value of a task that ended its goroutine.
 const exited = "parallel: a task called runtime.Goexit"
+
+// fresh is a job for n runs of t that nobody works on.
+func (c *Crew) fresh(n int, t task) *job {
+	now := c.job.Load()
+	for _, j := range c.jobs {
+		// Who takes hold of j from here on finds that it is not the newest.
+		if j != now && j.held.Load() == 0 {
+			j.task, j.n = t, int64(n)
+			j.next.Store(0)
+			j.done.Store(0)
+			j.fail.Store(nil)
+			return j
+		}
+	}
+	j := &job{task: t, n: int64(n)}
+	c.jobs = append(c.jobs, j)
+	return j
+}
+
+// hold takes hold of the newest job.
+func (c *Crew) hold() *job {
+	for {
+		j := c.job.Load()
+		j.held.Add(1)
+		if c.job.Load() == j {
+			return j
+		}
+		j.held.Add(-1)
+	}
+}
 
 // drain runs tasks until none is left to begin.
 func (j *job) drain() {
@@ -42,7 +77,7 @@ func (j *job) drain() {
 		if i >= j.n {
 			break
 		}
-		j.f(int(i))
+		j.run(int(i))
 		j.done.Add(1)
 	}
 	whole = true
@@ -58,6 +93,7 @@ func (j *job) wait() {
 			runtime.Gosched()
 		}
 	}
+	j.task = nil
 	if f := j.fail.Load(); f != nil {
 		panic(f.value)
 	}

@@ -17,6 +17,8 @@ type Crew struct {
 	budget  int64 // helpers that all crews together may have
 	helpers int
 	job     atomic.Pointer[job] // the newest
+	turn    atomic.Uint64       // counts jobs
+	jobs    []*job              // all, to be used again
 	asleep  atomic.Int32        // helpers to whom a token of wake is owed before they go on
 	wake    chan struct{}
 }
@@ -50,7 +52,7 @@ func (c *Crew) hire() {
 		}
 		if hired.CompareAndSwap(now, now+1) {
 			c.helpers++
-			go c.help(c.job.Load())
+			go c.help(c.turn.Load())
 		}
 	}
 }
@@ -77,16 +79,33 @@ func (c *Crew) End() {
 // returns when all are done. Where f panics, the tasks not yet begun are left
 // out and Do panics with the same value.
 func (c *Crew) Do(n int, f func(i int)) {
-	if c != nil && n > 1 && c.helpers < c.threads-1 {
-		c.hire()
-	}
-	if c == nil || n <= 1 || c.helpers == 0 {
+	if !c.shares(n) {
 		for i := range n {
 			f(i)
 		}
 		return
 	}
-	j := &job{f: f, n: int64(n)}
+	c.do(n, function(f))
+}
+
+type function func(i int)
+
+func (f function) run(i int) { f(i) }
+
+// shares says whether there is anybody to share n tasks with.
+func (c *Crew) shares(n int) bool {
+	if c == nil || n <= 1 {
+		return false
+	}
+	if c.helpers < c.threads-1 {
+		c.hire()
+	}
+	return c.helpers > 0
+}
+
+// do shares n tasks.
+func (c *Crew) do(n int, t task) {
+	j := c.fresh(n, t)
 	c.publish(j, n-1)
 	defer j.wait()
 	j.drain()
@@ -95,6 +114,7 @@ func (c *Crew) Do(n int, f func(i int)) {
 // publish shows j to the helpers and wakes up to n sleeping ones.
 func (c *Crew) publish(j *job, n int) {
 	c.job.Store(j)
+	c.turn.Add(1)
 	for ; n > 0; n-- {
 		if !c.claim() {
 			return
@@ -116,27 +136,37 @@ func (c *Crew) claim() bool {
 	}
 }
 
-// help works on each job after last, until the one that says it was the last.
-func (c *Crew) help(last *job) {
+// help works on the jobs after turn last, until the one that says it was the last.
+func (c *Crew) help(last uint64) {
 	for {
 		last = c.next(last)
-		if last.last {
+		if !c.work() {
 			return
 		}
-		last.drain()
 	}
+}
+
+// work takes part in the newest job, and says whether there are to be more.
+func (c *Crew) work() bool {
+	j := c.hold()
+	defer j.held.Add(-1)
+	if j.last {
+		return false
+	}
+	j.drain()
+	return true
 }
 
 // How long a helper polls for the next job before it sleeps: longer than the
 // serial stretches of a run, short enough not to matter afterwards.
 const spin = 100 * time.Microsecond
 
-// next waits for a job other than old.
-func (c *Crew) next(old *job) *job {
+// next waits for a turn other than old.
+func (c *Crew) next(old uint64) uint64 {
 	var start time.Time
 	for i := 0; ; i++ {
-		if j := c.job.Load(); j != old {
-			return j
+		if t := c.turn.Load(); t != old {
+			return t
 		}
 		pause()
 		if i%64 != 63 {
@@ -151,11 +181,11 @@ func (c *Crew) next(old *job) *job {
 	}
 	for {
 		c.asleep.Add(1)
-		if c.job.Load() == old || !c.claim() {
+		if c.turn.Load() == old || !c.claim() {
 			<-c.wake
 		}
-		if j := c.job.Load(); j != old {
-			return j
+		if t := c.turn.Load(); t != old {
+			return t
 		}
 	}
 }

@@ -238,3 +238,68 @@ func BenchmarkSession(b *testing.B) {
 		c.End()
 	}
 }
+
+// sumOf adds up i in the place of its task, by Each and by Spans.
+func sumOf(c *Crew, n int, sums []int64) {
+	type in struct{ sums []int64 }
+	Each(c, n, in{sums}, func(a in, i int) { a.sums[i] += int64(i) })
+	Spans(c, n, 7, in{sums}, func(a in, lo, hi int) {
+		for i := lo; i < hi; i++ {
+			a.sums[i] += int64(i)
+		}
+	})
+}
+
+func TestEachAndSpansRunEveryTaskOnce(t *testing.T) {
+	procs(t, 4)
+	for _, threads := range []int{1, 2, 4} {
+		c := Begin(threads)
+		for n := range 50 {
+			sums := make([]int64, n)
+			sumOf(c, n, sums)
+			for i, s := range sums {
+				require.EqualValues(t, 2*i, s, "threads %d, task %d of %d", threads, i, n)
+			}
+		}
+		c.End()
+	}
+	sumOf(nil, 10, make([]int64, 10))
+}
+
+func TestAPanicInEachReachesTheCaller(t *testing.T) {
+	procs(t, 4)
+	c := Begin(4)
+	defer c.End()
+	for range 50 {
+		require.PanicsWithValue(t, "boom", func() {
+			Each(c, 20, 3, func(at, i int) {
+				if i == at {
+					panic("boom")
+				}
+			})
+		})
+		sums := make([]int64, 20)
+		sumOf(c, 20, sums)
+		require.EqualValues(t, 38, sums[19])
+	}
+}
+
+// A crew uses few jobs again and again, whoever comes late.
+func TestAHandoverAllocatesNothing(t *testing.T) {
+	procs(t, 4)
+	c := Begin(4)
+	defer c.End()
+	sums := make([]int64, 100)
+	require.Less(t, testing.AllocsPerRun(1000, func() { sumOf(c, 100, sums) }), .1)
+	require.LessOrEqual(t, len(c.jobs), 5)
+}
+
+// BenchmarkEach is BenchmarkDo with an argument.
+func BenchmarkEach(b *testing.B) {
+	c := Begin(2)
+	defer c.End()
+	b.ReportAllocs()
+	for b.Loop() {
+		Each(c, 2, [2][]float32{}, func([2][]float32, int) {})
+	}
+}
