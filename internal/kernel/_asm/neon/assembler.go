@@ -49,6 +49,7 @@ func (a *assembler) fresh(name string) string {
 var (
 	three = map[string]uint32{ // d, n, m
 		"fadd": 0x4e20d400, "fsub": 0x4ea0d400, "fmul": 0x6e20dc00, "fdiv": 0x6e20fc00,
+		"fmax": 0x4e20f400, "fmin": 0x4ea0f400, // NaN stays
 		"fcmeq": 0x4e20e400, "fcmge": 0x6e20e400, "fcmgt": 0x6ea0e400,
 	}
 	two = map[string]uint32{ // d, n

@@ -11,6 +11,7 @@ const (
 	rowsR, colsR, leftR, backR, skipR, rowR, ldR = 10, 11, 12, 13, 14, 15, 16
 	lineR                                        = 20 // and on: a pointer each
 	curR                                         = 22 // likewise
+	modeR                                        = 25
 )
 
 // A parameters writes the parameter list of a function, and loads from it.
@@ -64,7 +65,7 @@ func (a *assembler) lastLanes(c int) mask {
 	return m
 }
 
-// constants holds numbers in vectors from 31 down.
+// constants holds numbers in vectors from 31 down to 12.
 type constants map[uint32]int
 
 func (a *assembler) hold(fs ...float32) constants {
@@ -80,6 +81,9 @@ func (c constants) add(a *assembler, b uint32) {
 		return
 	}
 	v := 31 - len(c)
+	if v < 12 {
+		panic("too many constants")
+	}
 	c[b] = v
 	a.do("MOVD $%#x, R0", b)
 	a.do("VDUP R0, V%d.S4", v)
@@ -103,6 +107,7 @@ type rowLoop struct {
 	pointers []string
 	floats   []string
 	strips   bool
+	flush    bool // denormal numbers count as zero
 	setup    func()
 	body     func(load func(i, v int), store func(v, i int))
 }
@@ -127,6 +132,12 @@ func (a *assembler) rows(l rowLoop) {
 	a.take(p, last, skipR)
 	a.do("LSL $2, R%d", skipR)
 	a.do("SUB R%d, R%d", backR, skipR)
+	if l.flush {
+		const flushToZero = 1 << 24
+		a.do("MRS FPCR, R%d", modeR)
+		a.do("ORR $%d, R%d, R0", flushToZero, modeR)
+		a.do("MSR R0, FPCR")
+	}
 	if l.setup != nil {
 		l.setup()
 	}
@@ -164,6 +175,9 @@ func (a *assembler) rows(l rowLoop) {
 	}
 	a.do("SUBS $1, R%d", rowsR)
 	a.do("BNE row")
+	if l.flush {
+		a.do("MSR R%d, FPCR", modeR)
+	}
 	a.do("RET")
 }
 

@@ -14,6 +14,7 @@ var packages = []struct {
 	name, assembly, stubs string
 	write                 func(a *assembler)
 }{
+	{"act", "act_arm64.s", "act_stub_arm64.go", act},
 	{"gemm", "tile_arm64.s", "stubs_arm64.go", gemm},
 	{"vec", "vec_arm64.s", "vec_stub_arm64.go", vec},
 }
