@@ -126,6 +126,7 @@ func (j *product) pass(t *tile, m *implementation, w *panel, k0, part, parts int
 	perLine := (j.line + most - 1) / most
 	perImage := r.M / j.line * perLine
 	total := j.n * perImage
+	strip := strip{then: j.ep.Then, width: w.n, ld: j.ldc}
 	for i := part * total / parts; i < (part+1)*total/parts; i++ {
 		b, l, s := i/perImage, i%perImage/perLine, i%perLine
 		i0, i1 := s*j.line/perLine, (s+1)*j.line/perLine
@@ -139,7 +140,38 @@ func (j *product) pass(t *tile, m *implementation, w *panel, k0, part, parts int
 		}
 		m.run(t, i1-i0, w.vectors)
 		if last && j.ep.Then != nil {
-			j.ep.Then(i1-i0, w.n, t.c, j.ldc)
+			strip.add(i1-i0, t.c)
 		}
 	}
+	strip.flush()
+}
+
+// stripRows is how many rows of C are enough for a call of Epilogue.Then: as
+// many as are still in the first-level cache, and more than a tile's, as a
+// core waits for what it has only just stored.
+const stripRows = 48
+
+// A strip is rows of C in one panel, one below the other, for Epilogue.Then.
+type strip struct {
+	then            func(rows, width int, c []float32, ld int)
+	rows, width, ld int
+	c               []float32
+}
+
+// add takes rows at the start of c, which flush takes care of.
+func (s *strip) add(rows int, c []float32) {
+	if s.rows > 0 && (s.rows >= stripRows || &s.c[s.rows*s.ld] != &c[0]) {
+		s.flush()
+	}
+	if s.rows == 0 {
+		s.c = c
+	}
+	s.rows += rows
+}
+
+func (s *strip) flush() {
+	if s.rows > 0 {
+		s.then(s.rows, s.width, s.c, s.ld)
+	}
+	s.rows = 0
 }
