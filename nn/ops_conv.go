@@ -58,7 +58,7 @@ func (m *maker) depthwise(name string, s depthwise.Shape, x, kernel, bias *gorgo
 			if len(in) > 2 {
 				bias = in[2]
 			}
-			depthwise.Run(crew, s, n, in[0], in[1], bias, out, 0, 0)
+			depthwise.Run(crew, s, n, in[0], in[1], out, depthwise.Epilogue{Bias: bias})
 		},
 		grad: productGradient(name,
 			func(crew *parallel.Crew, in [][]float32, out []float32) {

@@ -131,10 +131,9 @@ func (c *planner) matmul(l Dense, in value, s sink) value {
 }
 
 // rowwise is an activation that is no clamp as the end of a product's epilogue;
-// nil where there is none, or where a pass of its own over a picture is in cache
-// and as fast.
-func rowwise(a Activation, shape Shape) func(rows, width int, y []float32, ld int) {
-	if a == Swish && shape.Size() > cacheFloats {
+// nil where there is none.
+func rowwise(a Activation) func(rows, width int, y []float32, ld int) {
+	if a == Swish {
 		return act.SwishRows
 	}
 	return nil
@@ -144,7 +143,7 @@ func rowwise(a Activation, shape Shape) func(rows, width int, y []float32, ld in
 // where that can be taken in.
 func (c *planner) product(name string, a Activation, in value, s sink, shape Shape, bias []float32, run func(*frame, value, gemm.Epilogue)) value {
 	lo, hi, fused := clamp(a)
-	then := rowwise(a, shape)
+	then := rowwise(a)
 	plan := func(out value) value {
 		ins := []value{in}
 		if s.add != nil {
@@ -174,12 +173,21 @@ func (c *planner) depthwise(l Conv, in value, s sink) value {
 
 func (c *planner) depthwiseWith(l Conv, in value, s sink, kernel, bias []float32) value {
 	g := depthwiseGeometry(l, in.shape)
-	lo, hi, fused := clamp(l.Act)
+	ep := depthwise.Epilogue{Bias: bias, Swish: l.Act == Swish}
+	var fused bool
+	ep.Lo, ep.Hi, fused = clamp(l.Act)
+	fused = fused || ep.Swish
 	return c.compact(s, Shape{g.OutH, g.OutW, g.C}, func(out value) value {
+		d := &averaged{step: len(c.steps), out: out}
 		c.emit(l.Name, out, []value{in}, func(f *frame) {
-			depthwise.Run(f.crew, g, f.n, f.of(in), kernel, bias, f.of(out), lo, hi)
+			ep := ep
+			if d.wanted {
+				ep.Mean = f.of(d.mean)
+			}
+			depthwise.Run(f.crew, g, f.n, f.of(in), kernel, f.of(out), ep)
 		})
 		if fused {
+			c.averaged = d
 			return out
 		}
 		return c.activate(l.Act, out, sink{dst: &out})

@@ -32,9 +32,10 @@ type sink struct {
 // planner turns layers into steps.
 type planner struct {
 	*tensors
-	steps  []step
-	spans  []span // by buffer, in steps
-	blocks []block
+	steps    []step
+	spans    []span // by buffer, in steps
+	blocks   []block
+	averaged *averaged
 }
 
 // emit adds a step that computes out from ins.
@@ -103,6 +104,9 @@ func (c *planner) layer(l Layer, in value, s sink) value {
 	case GlobalPool:
 		reduce := pool.GlobalMax
 		if l.Kind == Avg {
+			if mean, ok := c.meanOf(in, s); ok {
+				return mean
+			}
 			reduce = pool.GlobalAvg
 		}
 		return c.compact(s, Shape{1, 1, in.shape.C}, func(out value) value {

@@ -11,7 +11,7 @@ import (
 	"github.com/argus-go/argus/internal/parallel"
 )
 
-// The assembly works on a band: some rows of a picture and a group of its
+// The kernel's gradient works on a band: some rows of a picture and a group of its
 // channels, copied with their padding so that every window lies inside.
 
 // bandBytes is what a copied band may take: a share of the second-level cache.
@@ -20,18 +20,17 @@ const bandBytes = 256 << 10
 // task is what one call of the assembly needs, in bytes where it is not a
 // count. A vector of channels at a time.
 type task struct {
-	x, w, bias, y         *float32
+	x, w, y               *float32
 	pixels, rows          int
 	nextX, nextXRow       int // from one output's window to the next
 	inRow, inPixel, nextW int
 	nextY, nextYRow       int
-	lo, hi                float32
 }
 
 // assembly holds the loops of one instruction set for k×k windows.
 type assembly struct {
 	lanes    int
-	forward  map[int]func(t *byte)
+	forward  map[loop]func(t *byte)
 	gradient map[int]gradientLoop
 }
 
@@ -41,37 +40,34 @@ type gradientLoop struct {
 	f    func(t *byte)
 }
 
+// A loop is one of the forward loops: k×k taps, columns so far apart.
+type loop struct{ k, stride int }
+
 // table puts portable code where the assembly does not reach.
 func (a assembly) table() kernels {
 	return kernels{
-		run: func(crew *parallel.Crew, s Shape, n int, x, kernel, bias, y []float32, lo, hi float32) {
-			f := a.forward[s.KH]
+		run: func(crew *parallel.Crew, s Shape, n int, x, kernel, y []float32, ep Epilogue, sums []float32) {
+			f := a.forward[loop{s.KH, s.StrideW}]
 			if f == nil || s.KH != s.KW || s.C < a.lanes {
-				run(crew, s, n, x, kernel, bias, y, lo, hi)
+				run(crew, s, n, x, kernel, y, ep, sums)
 				return
 			}
-			s.bands(n, 1, 1).each(crew, x, func(b *band) { b.forward(a.lanes, f, kernel, bias, y, lo, hi) })
+			r := rings{Shape: s, n: n, lanes: a.lanes, f: f, upH: 1, upW: 1}
+			r.run(crew, x, kernel, y, ep, sums)
 		},
 		// The strides come back as zeros between the pixels of dy, which the
 		// kernel turned by 180° passes over.
 		backward: func(crew *parallel.Crew, s Shape, n int, kernel, dy, dx []float32) {
-			f := a.forward[s.KH]
-			if f == nil || s.KH != s.KW || s.C < a.lanes {
+			f := a.forward[loop{s.KH, 1}]
+			if f == nil || s.KH != s.KW || s.C < a.lanes || s.StrideH > 2 {
 				backward(crew, s, n, kernel, dy, dx)
 				return
 			}
-			lent := vec.Floats.Take(len(kernel))
-			defer vec.Floats.Give(lent)
-			turned, last := *lent, s.KH*s.KW-1
-			for t := range last + 1 {
-				copy(turned[(last-t)*s.C:][:s.C], kernel[t*s.C:])
-			}
 			back := Shape{H: s.OutH, W: s.OutW, C: s.C, KH: s.KH, KW: s.KW, StrideH: 1, StrideW: 1,
 				Top: s.KH - 1 - s.Top, Left: s.KW - 1 - s.Left, OutH: s.H, OutW: s.W}
+			r := rings{Shape: back, n: n, lanes: a.lanes, f: f, upH: s.StrideH, upW: s.StrideW, turned: true}
 			inf := float32(math.Inf(1))
-			back.bands(n, s.StrideH, s.StrideW).each(crew, dy, func(b *band) {
-				b.forward(a.lanes, f, turned, nil, dx, -inf, inf)
-			})
+			r.run(crew, dy, kernel, dx, Epilogue{Lo: -inf, Hi: inf}, nil)
 		},
 		gradient: func(crew *parallel.Crew, s Shape, n int, x, dy, dk []float32) {
 			g := a.gradient[s.KH]
@@ -79,7 +75,7 @@ func (a assembly) table() kernels {
 				gradient(crew, s, n, x, dy, dk)
 				return
 			}
-			p := s.bands(n, 1, 1)
+			p := s.bands(n)
 			lent := vec.Floats.TakeZero(n * p.bands * len(dk))
 			defer vec.Floats.Give(lent)
 			parts := *lent
@@ -97,11 +93,10 @@ type plan struct {
 	Shape
 	n, bands, height, groups int
 	width                    int // pixels in a copied row
-	upH, upW                 int // rows and columns from pixel to pixel of x, zeros between
 }
 
-func (s Shape) bands(n, upH, upW int) plan {
-	p := plan{upH: upH, upW: upW, Shape: s, n: n, bands: 1, height: s.OutH, groups: 1, width: (s.OutW-1)*s.StrideW + s.KW}
+func (s Shape) bands(n int) plan {
+	p := plan{Shape: s, n: n, bands: 1, height: s.OutH, groups: 1, width: (s.OutW-1)*s.StrideW + s.KW}
 	for p.bytes() > bandBytes && p.height > 4 {
 		p.height = (p.height + 1) / 2
 	}
@@ -161,20 +156,11 @@ func (b *band) copy(x []float32) {
 	for r := range b.inRows(b.r1 - b.r0) {
 		row := b.x[r*b.width*c:][:b.width*c]
 		h := b.r0*b.StrideH - b.Top + r
-		if h < 0 || h%b.upH != 0 || h/b.upH >= b.H {
+		if h < 0 || h >= b.H {
 			clear(row)
 			continue
 		}
-		from := x[h/b.upH*b.W*b.C+b.c0:]
-		if b.upW > 1 {
-			clear(row)
-			for w := range b.W {
-				if j := w*b.upW + b.Left; j >= 0 && j < b.width {
-					copy(row[j*c:(j+1)*c], from[w*b.C:])
-				}
-			}
-			continue
-		}
+		from := x[h*b.W*b.C+b.c0:]
 		clear(row[:first*c])
 		clear(row[end*c:])
 		copyPixels(row[first*c:end*c], from[min(len(from), (first-b.Left)*b.C):], c, b.C)
@@ -212,17 +198,6 @@ func (b *band) describe(c int, y []float32) *task {
 		nextY: 4 * b.C, nextYRow: 4 * b.OutW * b.C,
 	}
 	return &b.task
-}
-
-func (b *band) forward(lanes int, f func(*byte), kernel, bias, y []float32, lo, hi float32) {
-	b.vectors(lanes, func(c int) {
-		t := b.describe(c, y)
-		t.w, t.lo, t.hi = &kernel[b.c0+c], lo, hi
-		if bias != nil {
-			t.bias = &bias[b.c0+c]
-		}
-		f((*byte)(unsafe.Pointer(t)))
-	})
 }
 
 func (b *band) gradient(lanes int, g gradientLoop, dy, dk []float32) {

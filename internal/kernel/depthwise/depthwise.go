@@ -6,6 +6,7 @@ package depthwise
 import (
 	"math"
 
+	"github.com/argus-go/argus/internal/kernel/vec"
 	"github.com/argus-go/argus/internal/parallel"
 )
 
@@ -33,21 +34,39 @@ func (s Shape) check(n, x, kernel, y int) {
 	}
 }
 
+// An Epilogue is what happens to a sum on its way to y. The zero value is the
+// plain sum.
+type Epilogue struct {
+	Bias   []float32 // one a channel, or nil
+	Lo, Hi float32   // bounds; both 0: none. ReLU is 0, +Inf, ReLU6 is 0, 6. NaN stays NaN.
+	Swish  bool      // v/(1+e⁻ᵛ), as in package act, in place of bounds
+
+	// Mean, unless nil, gets the mean of y over the pixels of each picture [n,C].
+	Mean []float32
+}
+
 // Run computes, for n pictures x [n,H,W,C] into y [n,OutH,OutW,C],
 //
-//	y[oh,ow,c] = clamp(bias[c] + Σ x[oh·StrideH-Top+kh, ow·StrideW-Left+kw, c] · kernel[kh,kw,c])
-//
-// with no bias where bias is nil, and no clamp where lo and hi are both 0:
-// ReLU is (0, +Inf), ReLU6 (0, 6). NaN passes the clamp.
-func Run(crew *parallel.Crew, s Shape, n int, x, kernel, bias, y []float32, lo, hi float32) {
+//	y[oh,ow,c] = ep(Σ x[oh·StrideH-Top+kh, ow·StrideW-Left+kw, c] · kernel[kh,kw,c])
+func Run(crew *parallel.Crew, s Shape, n int, x, kernel, y []float32, ep Epilogue) {
 	s.check(n, len(x), len(kernel), len(y))
-	if bias != nil && len(bias) != s.C {
-		panic("depthwise: bias does not fit the shape")
+	if ep.Bias != nil && len(ep.Bias) != s.C || ep.Mean != nil && len(ep.Mean) != n*s.C {
+		panic("depthwise: bias or mean does not fit the shape")
 	}
-	if lo == 0 && hi == 0 {
-		lo, hi = float32(math.Inf(-1)), float32(math.Inf(1))
+	if ep.Lo == 0 && ep.Hi == 0 {
+		ep.Lo, ep.Hi = float32(math.Inf(-1)), float32(math.Inf(1))
 	}
-	k.run(crew, s, n, x, kernel, bias, y, lo, hi)
+	if ep.Mean == nil {
+		k.run(crew, s, n, x, kernel, y, ep, nil)
+		return
+	}
+	lent := vec.Floats.Take(n * s.OutH * s.C)
+	defer vec.Floats.Give(lent)
+	k.run(crew, s, n, x, kernel, y, ep, *lent)
+	vec.SumImages(crew, n, s.OutH, s.C, ep.Mean, func(lo, hi int, acc []float32) { vec.SumRows((*lent)[lo*s.C:hi*s.C], acc) })
+	for i := range ep.Mean {
+		ep.Mean[i] /= float32(s.OutH * s.OutW)
+	}
 }
 
 // BackwardInput computes dx [n,H,W,C] (overwritten) from dy [n,OutH,OutW,C].
@@ -65,7 +84,8 @@ func BackwardKernel(crew *parallel.Crew, s Shape, n int, x, dy, dk []float32) {
 
 // kernels are the parts with more than one implementation.
 type kernels struct {
-	run      func(crew *parallel.Crew, s Shape, n int, x, kernel, bias, y []float32, lo, hi float32)
+	// run puts the sums over each row of y into sums [n,OutH,C], unless nil.
+	run      func(crew *parallel.Crew, s Shape, n int, x, kernel, y []float32, ep Epilogue, sums []float32)
 	backward func(crew *parallel.Crew, s Shape, n int, kernel, dy, dx []float32)
 	gradient func(crew *parallel.Crew, s Shape, n int, x, dy, dk []float32)
 }

@@ -1,11 +1,16 @@
 package depthwise
 
-import "github.com/argus-go/argus/internal/parallel"
+import (
+	"math"
+
+	"github.com/argus-go/argus/internal/kernel/vec"
+	"github.com/argus-go/argus/internal/parallel"
+)
 
 var portable = kernels{run: run, backward: backward, gradient: gradient}
 
 // run is the definition, one output row a task.
-func run(crew *parallel.Crew, s Shape, n int, x, kernel, bias, y []float32, lo, hi float32) {
+func run(crew *parallel.Crew, s Shape, n int, x, kernel, y []float32, ep Epilogue, sums []float32) {
 	crew.Do(n*s.OutH, func(i int) {
 		from, row := x[i/s.OutH*s.in():][:s.in()], y[i*s.OutW*s.C:][:s.OutW*s.C]
 		h := i%s.OutH*s.StrideH - s.Top
@@ -15,22 +20,41 @@ func run(crew *parallel.Crew, s Shape, n int, x, kernel, bias, y []float32, lo, 
 			w0, w1 := span(w, s.KW, s.W)
 			out := row[ow*s.C : (ow+1)*s.C]
 			clear(out)
-			copy(out, bias)
+			copy(out, ep.Bias)
 			for kh := h0; kh < h1; kh++ {
 				for kw := w0; kw < w1; kw++ {
 					mulAdd(from[((h+kh)*s.W+w+kw)*s.C:], kernel[(kh*s.KW+kw)*s.C:], out)
 				}
 			}
-			for c, v := range out {
-				if v < lo {
-					out[c] = lo
-				}
-				if v > hi {
-					out[c] = hi
-				}
-			}
+		}
+		ep.apply(row)
+		if sums != nil {
+			sum := sums[i*s.C : (i+1)*s.C]
+			clear(sum)
+			vec.SumRows(row, sum)
 		}
 	})
+}
+
+// apply bounds and activates v.
+func (ep *Epilogue) apply(v []float32) {
+	for i, x := range v {
+		switch {
+		case ep.Swish:
+			v[i] = swish(x)
+		case x < ep.Lo:
+			v[i] = ep.Lo
+		case x > ep.Hi:
+			v[i] = ep.Hi
+		}
+	}
+}
+
+func swish(x float32) float32 {
+	if math.IsInf(float64(x), -1) {
+		return 0
+	}
+	return float32(float64(x) / (1 + math.Exp(-float64(x))))
 }
 
 // mulAdd computes y += a · b.

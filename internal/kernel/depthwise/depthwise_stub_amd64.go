@@ -5,25 +5,37 @@
 package depthwise
 
 //go:noescape
-func forward3AVX512(t *byte)
+func forward3by1AVX512(t *byte)
+
+//go:noescape
+func forward3by2AVX512(t *byte)
+
+//go:noescape
+func forward5by1AVX512(t *byte)
+
+//go:noescape
+func forward5by2AVX512(t *byte)
 
 //go:noescape
 func gradient3x3AVX512(t *byte)
 
 //go:noescape
-func forward5AVX512(t *byte)
-
-//go:noescape
 func gradient5x5AVX512(t *byte)
 
 //go:noescape
-func forward3AVX2(t *byte)
+func forward3by1AVX2(t *byte)
+
+//go:noescape
+func forward3by2AVX2(t *byte)
+
+//go:noescape
+func forward5by1AVX2(t *byte)
+
+//go:noescape
+func forward5by2AVX2(t *byte)
 
 //go:noescape
 func gradient3x3AVX2(t *byte)
-
-//go:noescape
-func forward5AVX2(t *byte)
 
 //go:noescape
 func gradient1x5AVX2(t *byte)

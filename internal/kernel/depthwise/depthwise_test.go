@@ -103,17 +103,28 @@ func TestForwardEqualsItsDefinitionOnOddShapes(t *testing.T) {
 				}
 			}
 			visit(s, n, func(out, in, k int) { want[out] += float64(x[in]) * float64(kernel[k]) })
-			if j%3 > 0 {
-				for i, v := range want {
-					if v == v {
-						want[i] = min(max(v, float64(clamp[0])), float64(clamp[1]))
-					}
+			ep := Epilogue{Bias: bias, Lo: clamp[0], Hi: clamp[1], Swish: j%4 > 1}
+			mean := make([]float64, n*s.C)
+			for i, v := range want {
+				switch {
+				case ep.Swish:
+					v /= 1 + math.Exp(-v)
+				case j%3 > 0 && v == v:
+					v = min(max(v, float64(clamp[0])), float64(clamp[1]))
 				}
+				want[i] = v
+				mean[i/s.out()*s.C+i%s.C] += v / float64(s.OutH*s.OutW)
 			}
-			y := guard.NewOutput(t, n*s.out())
-			Run(nil, s, n, x, kernel, bias, y.V, clamp[0], clamp[1])
+			y, plain, means := guard.NewOutput(t, n*s.out()), guard.NewOutput(t, n*s.out()), guard.NewOutput(t, n*s.C)
+			Run(nil, s, n, x, kernel, plain.V, ep)
+			ep.Mean = means.V
+			Run(nil, s, n, x, kernel, y.V, ep)
 			y.Check(t)
+			plain.Check(t)
+			means.Check(t)
 			close64(t, want, y.V, 2e-5, s)
+			close64(t, want, plain.V, 2e-5, s)
+			close64(t, mean, means.V, 2e-5, s)
 		}
 	})
 }
@@ -148,7 +159,7 @@ func TestGradientsEqualFiniteDifferences(t *testing.T) {
 			x, kernel, dy := guard.Ints(t, rng(), s.in()), guard.Ints(t, rng(), s.kernel()), guard.Ints(t, rng(), s.out())
 			loss := func() float32 {
 				y, l := make([]float32, s.out()), float32(0)
-				Run(nil, s, 1, x, kernel, nil, y, 0, 0)
+				Run(nil, s, 1, x, kernel, y, Epilogue{})
 				for i, v := range y {
 					l += v * dy[i]
 				}
@@ -182,12 +193,12 @@ func TestResultsDoNotDependOnTheCrew(t *testing.T) {
 		for _, s := range []Shape{same(40, 41, 130, 3, 1), same(21, 20, 200, 5, 2)} {
 			const n = 3
 			x, kernel, dy := guard.Normal(t, rng(), n*s.in()), guard.Normal(t, rng(), s.kernel()), guard.Normal(t, rng(), n*s.out())
-			run := func(crew *parallel.Crew) [3][]float32 {
-				y, dx, dk := make([]float32, n*s.out()), make([]float32, len(x)), make([]float32, len(kernel))
-				Run(crew, s, n, x, kernel, nil, y, 0, 6)
+			run := func(crew *parallel.Crew) [4][]float32 {
+				y, dx, dk, mean := make([]float32, n*s.out()), make([]float32, len(x)), make([]float32, len(kernel)), make([]float32, n*s.C)
+				Run(crew, s, n, x, kernel, y, Epilogue{Swish: true, Mean: mean})
 				BackwardInput(crew, s, n, kernel, dy, dx)
 				BackwardKernel(crew, s, n, x, dy, dk)
-				return [3][]float32{y, dx, dk}
+				return [4][]float32{y, dx, dk, mean}
 			}
 			require.Equal(t, run(nil), run(crew))
 		}
@@ -200,18 +211,37 @@ func TestAPictureGivesTheSameBitsInAnyBatch(t *testing.T) {
 			const n = 9
 			x, kernel := guard.Normal(t, rng(), n*s.in()), guard.Normal(t, rng(), s.kernel())
 			all, one := make([]float32, n*s.out()), make([]float32, s.out())
-			Run(nil, s, n, x, kernel, nil, all, 0, 6)
-			Run(nil, s, 1, x[8*s.in():], kernel, nil, one, 0, 6)
+			means, mean := make([]float32, n*s.C), make([]float32, s.C)
+			Run(nil, s, n, x, kernel, all, Epilogue{Hi: 6, Mean: means})
+			Run(nil, s, 1, x[8*s.in():], kernel, one, Epilogue{Hi: 6, Mean: mean})
 			require.Equal(t, all[8*s.out():], one)
+			require.Equal(t, means[8*s.C:], mean)
 		}
 	})
 }
 
+func TestASteadyRunAllocatesNothingBig(t *testing.T) {
+	if implementations()[0].name == "portable" {
+		t.Skip("the portable code keeps nothing")
+	}
+	s := same(28, 28, 64, 5, 1)
+	x, kernel, y, mean := make([]float32, s.in()), make([]float32, s.kernel()), make([]float32, s.out()), make([]float32, s.C)
+	r := testing.Benchmark(func(b *testing.B) {
+		for range b.N {
+			Run(nil, s, 1, x, kernel, y, Epilogue{Mean: mean})
+		}
+	})
+	require.Less(t, r.AllocedBytesPerOp(), int64(2000))
+}
+
 func TestSlicesThatDoNotFitPanic(t *testing.T) {
 	s := same(4, 4, 3, 3, 1)
-	require.Panics(t, func() { Run(nil, s, 1, make([]float32, 47), make([]float32, 27), nil, make([]float32, 48), 0, 0) })
+	require.Panics(t, func() { Run(nil, s, 1, make([]float32, 47), make([]float32, 27), make([]float32, 48), Epilogue{}) })
 	require.Panics(t, func() {
-		Run(nil, s, 1, make([]float32, 48), make([]float32, 27), make([]float32, 2), make([]float32, 48), 0, 0)
+		Run(nil, s, 1, make([]float32, 48), make([]float32, 27), make([]float32, 48), Epilogue{Bias: make([]float32, 2)})
+	})
+	require.Panics(t, func() {
+		Run(nil, s, 1, make([]float32, 48), make([]float32, 27), make([]float32, 48), Epilogue{Mean: make([]float32, 2)})
 	})
 }
 
@@ -222,7 +252,8 @@ func BenchmarkDepthwise(b *testing.B) {
 		x, kernel, y := make([]float32, s.in()), make([]float32, s.kernel()), make([]float32, s.out())
 		flops := 2e-9 * float64(s.OutH*s.OutW*s.kernel())
 		for name, f := range map[string]func(){
-			"Run":            func() { Run(nil, s, 1, x, kernel, nil, y, 0, 6) },
+			"Run":            func() { Run(nil, s, 1, x, kernel, y, Epilogue{Hi: 6}) },
+			"Swish":          func() { Run(nil, s, 1, x, kernel, y, Epilogue{Swish: true, Mean: kernel[:s.C]}) },
 			"BackwardInput":  func() { BackwardInput(nil, s, 1, kernel, y, x) },
 			"BackwardKernel": func() { BackwardKernel(nil, s, 1, x, y, kernel) },
 		} {

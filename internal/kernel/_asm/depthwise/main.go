@@ -11,14 +11,13 @@ import (
 	"github.com/argus-go/argus/internal/kernel/_asm/lanes"
 )
 
-// Fields of type task in the package, 8 bytes each; the clamp is two float32.
+// Fields of type task in the package, 8 bytes each.
 const (
-	x, w, bias, y         = 0, 8, 16, 24
-	pixels, rows          = 32, 40
-	nextX, nextXRow       = 48, 56
-	inRow, inPixel, nextW = 64, 72, 80
-	nextY, nextYRow       = 88, 96
-	lo, hi                = 104, 108
+	x, w, y               = 0, 8, 16
+	pixels, rows          = 24, 32
+	nextX, nextXRow       = 40, 48
+	inRow, inPixel, nextW = 56, 64, 72
+	nextY, nextYRow       = 80, 88
 )
 
 var (
@@ -93,123 +92,6 @@ func endRow(label string, restore func()) {
 	RET()
 }
 
-// loadBias loads the bias, or zero where there is none.
-func loadBias(v lanes.ISA, r reg.VecPhysical) {
-	VXORPS(r, r, r)
-	MOVQ(field(bias), tmp)
-	TESTQ(tmp, tmp)
-	JZ(LabelRef("unbiased"))
-	VMOVUPS(lanes.At(tmp, 0), r)
-	Label("unbiased")
-}
-
-func clamp(low, high, r reg.VecPhysical) {
-	VMAXPS(r, low, r) // NaN stays: the second source wins
-	VMINPS(r, high, r)
-}
-
-// held is the forward loop with all k² weights in registers.
-func held(v lanes.ISA, k int) {
-	restore := begin(fmt.Sprintf("forward%d%s", k, v.Name))
-	// Weights first, then bias, four sums, and the clamp.
-	b := v.R(k * k)
-	sum := []reg.VecPhysical{v.R(k*k + 1), v.R(k*k + 2), v.R(k*k + 3), v.R(k*k + 4)}
-	low, high := v.R(k*k+5), v.R(k*k+6)
-	MOVQ(field(w), out)
-	MOVQ(field(nextW), tmp)
-	for i := range k * k {
-		VMOVUPS(Mem{Base: out}, v.R(i))
-		ADDQ(tmp, out)
-	}
-	loadBias(v, b)
-	VBROADCASTSS(field(lo), low)
-	VBROADCASTSS(field(hi), high)
-	Label("row")
-	startRow(k)
-	Label("pixel")
-	for i := range k {
-		for j := range k {
-			q := i*k + j
-			switch {
-			case q == 0:
-				VMOVAPS(b, sum[0])
-			case q < 4:
-				VMULPS(tap(in[i], j), v.R(q), sum[q])
-				continue
-			}
-			VFMADD231PS(tap(in[i], j), v.R(q), sum[q%4])
-		}
-	}
-	VADDPS(sum[0], sum[1], sum[0])
-	VADDPS(sum[2], sum[3], sum[2])
-	VADDPS(sum[0], sum[2], sum[0])
-	clamp(low, high, sum[0])
-	VMOVUPS(sum[0], Mem{Base: out})
-	ADDQ(cy, out)
-	for i := range k {
-		ADDQ(step, in[i])
-	}
-	DECQ(n)
-	JNZ(LabelRef("pixel"))
-	endRow("row", restore)
-}
-
-// streamed is the forward loop for more weights than registers: four pixels
-// share each weight.
-func streamed(v lanes.ISA, k int) {
-	restore := begin(fmt.Sprintf("forward%d%s", k, v.Name))
-	weight, b, low, high := v.R(8), v.R(9), v.R(10), v.R(11)
-	loadBias(v, b)
-	VBROADCASTSS(field(lo), low)
-	VBROADCASTSS(field(hi), high)
-	base, weights := reg.GPPhysical(reg.RSI), n // n itself goes to the stack
-	left := AllocLocal(8)
-	Label("row")
-	startRow(1)
-	MOVQ(in[0], base)
-	MOVQ(n, left)
-	block := func(label string, p int) {
-		Label(label)
-		CMPQ(left, U8(uint8(p)))
-		JL(LabelRef(label + "Not"))
-		MOVQ(base, in[0])
-		for i := 1; i < p; i++ {
-			LEAQ(Mem{Base: in[i-1], Index: step, Scale: 1}, in[i])
-		}
-		for i := range p {
-			VMOVAPS(b, v.R(i))
-		}
-		MOVQ(field(w), weights)
-		for i := range k {
-			for j := range k {
-				VMOVUPS(Mem{Base: weights}, weight)
-				for q := range p {
-					VFMADD231PS(tap(in[q], j), weight, v.R(q))
-				}
-				ADDQ(field(nextW), weights)
-			}
-			if i == k-1 {
-				break
-			}
-			for q := range p {
-				ADDQ(field(inRow), in[q])
-			}
-		}
-		for q := range p {
-			clamp(low, high, v.R(q))
-			VMOVUPS(v.R(q), Mem{Base: out})
-			ADDQ(cy, out)
-			ADDQ(step, base)
-		}
-		SUBQ(U8(uint8(p)), left)
-		JMP(LabelRef(label))
-		Label(label + "Not")
-	}
-	block("four", 4)
-	block("one", 1)
-	endRow("row", restore)
-}
-
 // gradient sums x·dy for r rows of k taps, kept in registers over all pixels,
 // and stores the sums to w.
 func gradient(v lanes.ISA, r, k int) {
@@ -246,14 +128,17 @@ func gradient(v lanes.ISA, r, k int) {
 
 func main() {
 	ConstraintExpr("!purego")
+	lanes.Constants()
 	for _, v := range lanes.Both {
-		held(v, 3)
+		for _, k := range []int{3, 5} {
+			for _, stride := range []int{1, 2} {
+				forward(v, k, stride)
+			}
+		}
 		gradient(v, 3, 3)
 		if v.Wide() {
-			held(v, 5)
 			gradient(v, 5, 5)
 		} else {
-			streamed(v, 5)
 			gradient(v, 1, 5)
 		}
 	}
