@@ -32,15 +32,19 @@ func threshold(rate float32) uint64 {
 // Dropout of dy with the same seed and step. Give every layer its own seed.
 func Dropout(crew *parallel.Crew, rate float32, seed, step uint64, x, y []float32) {
 	same(len(y), len(x))
-	key, below, keep := stream(seed, step), threshold(rate), 1/(1-rate)
-	Split(crew, len(y), 1, func(lo, hi int) {
-		z := key + uint64(lo)*gamma
+	type mask struct {
+		x, y       []float32
+		key, below uint64
+		keep       float32
+	}
+	Over(crew, len(y), 1, mask{x, y, stream(seed, step), threshold(rate), 1 / (1 - rate)}, func(m mask, lo, hi int) {
+		z := m.key + uint64(lo)*gamma
 		for i := lo; i < hi; i++ {
 			z += gamma
-			if mix(z)>>32 < below {
-				y[i] = 0
+			if mix(z)>>32 < m.below {
+				m.y[i] = 0
 			} else {
-				y[i] = x[i] * keep
+				m.y[i] = m.x[i] * m.keep
 			}
 		}
 	})

@@ -2,13 +2,19 @@ package vec
 
 import "github.com/argus-go/argus/internal/parallel"
 
+// rowsOf is what a loop over rows of c channels works on.
+type rowsOf struct {
+	c, n, m                     int
+	x, z, y, scale, slope, bias []float32
+}
+
 // AddBias computes y[r,c] = x[r,c] + bias[c].
 func AddBias(crew *parallel.Crew, rows, c int, x, bias, y []float32) {
 	same(rows*c, len(x), len(y))
 	same(c, len(bias))
-	Split(crew, rows, c, func(lo, hi int) {
+	Over(crew, rows, c, rowsOf{c: c, x: x, bias: bias, y: y}, func(a rowsOf, lo, hi int) {
 		for r := lo; r < hi; r++ {
-			k.add(x[r*c:(r+1)*c], bias, y[r*c:(r+1)*c])
+			k.add(a.x[r*a.c:(r+1)*a.c], a.bias, a.y[r*a.c:(r+1)*a.c])
 		}
 	})
 }
@@ -17,7 +23,9 @@ func AddBias(crew *parallel.Crew, rows, c int, x, bias, y []float32) {
 func Affine(crew *parallel.Crew, rows, c int, x, scale, shift, y []float32) {
 	same(rows*c, len(x), len(y))
 	same(c, len(scale), len(shift))
-	Split(crew, rows, c, func(lo, hi int) { k.affine(x[lo*c:hi*c], scale, shift, y[lo*c:hi*c]) })
+	Over(crew, rows, c, rowsOf{c: c, x: x, scale: scale, bias: shift, y: y}, func(a rowsOf, lo, hi int) {
+		k.affine(a.x[lo*a.c:hi*a.c], a.scale, a.bias, a.y[lo*a.c:hi*a.c])
+	})
 }
 
 // ScaleChannels computes y[r,c] = x[r,c]·scale[c].
@@ -29,8 +37,8 @@ func ScaleChannels(crew *parallel.Crew, rows, c int, x, scale, y []float32) {
 func AffineAdd(crew *parallel.Crew, rows, c int, x, scale, z, slope, shift, y []float32) {
 	same(rows*c, len(x), len(z), len(y))
 	same(c, len(scale), len(slope), len(shift))
-	Split(crew, rows, c, func(lo, hi int) {
-		k.affineAdd(x[lo*c:hi*c], scale, z[lo*c:hi*c], slope, shift, y[lo*c:hi*c])
+	Over(crew, rows, c, rowsOf{c: c, x: x, scale: scale, z: z, slope: slope, bias: shift, y: y}, func(a rowsOf, lo, hi int) {
+		k.affineAdd(a.x[lo*a.c:hi*a.c], a.scale, a.z[lo*a.c:hi*a.c], a.slope, a.bias, a.y[lo*a.c:hi*a.c])
 	})
 }
 
@@ -39,11 +47,11 @@ func AffineAdd(crew *parallel.Crew, rows, c int, x, scale, z, slope, shift, y []
 func Gate(crew *parallel.Crew, n, hw, c int, x, g, y []float32) {
 	same(n*hw*c, len(x), len(y))
 	same(n*c, len(g))
-	Split(crew, n*hw, c, func(lo, hi int) {
-		for lo < hi {
-			img := lo / hw
-			end := min(hi, (img+1)*hw)
-			k.mulRows(x[lo*c:end*c], g[img*c:(img+1)*c], y[lo*c:end*c])
+	Over(crew, n*hw, c, rowsOf{c: c, n: hw, x: x, scale: g, y: y}, func(a rowsOf, lo, hi int) {
+		for c := a.c; lo < hi; {
+			img := lo / a.n
+			end := min(hi, (img+1)*a.n)
+			k.mulRows(a.x[lo*c:end*c], a.scale[img*c:(img+1)*c], a.y[lo*c:end*c])
 			lo = end
 		}
 	})
@@ -55,9 +63,8 @@ func GateGradient(crew *parallel.Crew, n, hw, c int, x, dy, dg []float32) {
 	same(n*c, len(dg))
 	lent := Floats.TakeZero(c)
 	defer Floats.Give(lent)
-	zero := *lent
-	SumImages(crew, n, hw, c, dg, func(lo, hi int, acc []float32) {
-		k.dotRows(dy[lo*c:hi*c], x[lo*c:hi*c], zero, acc)
+	SumImagesOf(crew, n, hw, dg, Terms{C: c, X: x, Y: dy, Mean: *lent}, func(t Terms, lo, hi int, acc []float32) {
+		k.dotRows(t.Y[lo*t.C:hi*t.C], t.X[lo*t.C:hi*t.C], t.Mean, acc)
 	})
 }
 
@@ -65,10 +72,11 @@ func GateGradient(crew *parallel.Crew, n, hw, c int, x, dy, dg []float32) {
 func ColumnSums(crew *parallel.Crew, rows, c int, x, sums []float32) {
 	same(rows*c, len(x))
 	same(c, len(sums))
-	round(sums, func(sums []float64) {
-		ReduceRows(crew, rows, c, 1, sums, func(lo, hi int, acc []float32) { k.sumRows(x[lo*c:hi*c], acc) })
-	})
+	reduceTo(crew, 0, rows, sums, Terms{C: c, X: x}, sumX)
 }
+
+// sumX adds rows of X.
+func sumX(t Terms, lo, hi int, acc []float32) { k.sumRows(t.X[lo*t.C:hi*t.C], acc) }
 
 // SumRows adds the rows of len(acc) channels in x to acc, in order.
 func SumRows(x, acc []float32) { k.sumRows(x, acc) }
@@ -85,56 +93,94 @@ func DotRows(a, b, mean, acc []float32) { k.dotRows(a, b, mean, acc) }
 // block is the number of rows summed in float32 before float64 takes over.
 const block = 64
 
-// ReduceRows sums over rows: f adds the terms of rows [lo, hi), at most 64,
-// to acc (terms·c values, zero at first). The float32 sums of such blocks are
-// added in float64, in an order that depends on rows, c and terms alone, and
-// written to sums [terms·c].
+// Terms are what is summed: tensors of rows of C channels, and one value a channel.
+type Terms struct {
+	C    int
+	X, Y []float32
+	Mean []float32
+	f    func(lo, hi int, acc []float32)
+}
+
+func (t Terms) call(lo, hi int, acc []float32) { t.f(lo, hi, acc) }
+
+// A reduction is one sum over rows, in chunks whose sums are parts.
+type reduction struct {
+	Terms
+	f           func(t Terms, lo, hi int, acc []float32)
+	base, rows  int // the rows are base to base+rows
+	span, width int
+	parts       []float64
+}
+
+// ReduceRows is ReduceOf for a closure.
 func ReduceRows(crew *parallel.Crew, rows, c, terms int, sums []float64, f func(lo, hi int, acc []float32)) {
-	width := terms * c
-	span := max(1, 4*grain/max(1, c*block)) * block
+	ReduceOf(crew, rows, terms, sums, Terms{C: c, f: f}, Terms.call)
+}
+
+// ReduceOf sums over rows: f adds the terms of rows [lo, hi), at most 64,
+// to acc (terms·C values, zero at first). The float32 sums of such blocks are
+// added in float64, in an order that depends on rows, C and terms alone, and
+// written to sums [terms·C].
+func ReduceOf(crew *parallel.Crew, rows, terms int, sums []float64, t Terms, f func(t Terms, lo, hi int, acc []float32)) {
+	reduce(crew, 0, rows, terms, sums, t, f)
+}
+
+func reduce(crew *parallel.Crew, base, rows, terms int, sums []float64, t Terms, f func(t Terms, lo, hi int, acc []float32)) {
+	width := terms * t.C
+	span := max(1, 4*grain/max(1, t.C*block)) * block
 	chunks := (rows + span - 1) / span
 	lent := Doubles.TakeZero(chunks * width)
 	defer Doubles.Give(lent)
-	parts := *lent
-	crew.Do(chunks, func(i int) {
-		part := parts[i*width : (i+1)*width]
-		lent := Floats.Take(width)
-		defer Floats.Give(lent)
-		acc := *lent
-		for lo := i * span; lo < min(rows, (i+1)*span); lo += block {
-			clear(acc)
-			f(lo, min(rows, lo+block), acc)
-			for j, v := range acc {
-				part[j] += float64(v)
-			}
-		}
-	})
+	r := reduction{Terms: t, f: f, base: base, rows: rows, span: span, width: width, parts: *lent}
+	parallel.Each(crew, chunks, r, reduction.chunk)
 	clear(sums[:width])
 	for i := range chunks {
-		for j, v := range parts[i*width : (i+1)*width] {
+		for j, v := range r.parts[i*width : (i+1)*width] {
 			sums[j] += v
 		}
 	}
 }
 
-// SumImages sums over the hw pixels of each image: f adds rows [lo, hi) of
-// one image to acc (c values); y is [n, c].
+func (r reduction) chunk(i int) {
+	part := r.parts[i*r.width : (i+1)*r.width]
+	lent := Floats.Take(r.width)
+	defer Floats.Give(lent)
+	acc := *lent
+	for lo := i * r.span; lo < min(r.rows, (i+1)*r.span); lo += block {
+		clear(acc)
+		r.f(r.Terms, r.base+lo, r.base+min(r.rows, lo+block), acc)
+		for j, v := range acc {
+			part[j] += float64(v)
+		}
+	}
+}
+
+// SumImages is SumImagesOf for a closure.
 func SumImages(crew *parallel.Crew, n, hw, c int, y []float32, f func(lo, hi int, acc []float32)) {
+	SumImagesOf(crew, n, hw, y, Terms{C: c, f: f}, Terms.call)
+}
+
+// SumImagesOf sums over the hw pixels of each image: f adds rows [lo, hi) of
+// one image to acc (C values); y is [n, C].
+func SumImagesOf(crew *parallel.Crew, n, hw int, y []float32, t Terms, f func(t Terms, lo, hi int, acc []float32)) {
 	if n == 1 {
-		round(y, func(sums []float64) { ReduceRows(crew, hw, c, 1, sums, f) })
+		reduceTo(crew, 0, hw, y, t, f)
 		return
 	}
-	crew.Do(n, func(i int) {
-		shifted := func(lo, hi int, acc []float32) { f(i*hw+lo, i*hw+hi, acc) }
-		round(y[i*c:(i+1)*c], func(sums []float64) { ReduceRows(nil, hw, c, 1, sums, shifted) })
+	type images struct {
+		reduction
+		y []float32
+	}
+	parallel.Each(crew, n, images{reduction{Terms: t, f: f, rows: hw}, y}, func(a images, i int) {
+		reduceTo(nil, i*a.rows, a.rows, a.y[i*a.C:(i+1)*a.C], a.Terms, a.f)
 	})
 }
 
-// round stores what f sums.
-func round(y []float32, f func(sums []float64)) {
+// reduceTo rounds the sums over some rows from base on to y.
+func reduceTo(crew *parallel.Crew, base, rows int, y []float32, t Terms, f func(t Terms, lo, hi int, acc []float32)) {
 	sums := Doubles.Take(len(y))
 	defer Doubles.Give(sums)
-	f(*sums)
+	reduce(crew, base, rows, 1, *sums, t, f)
 	for i, v := range *sums {
 		y[i] = float32(v)
 	}
@@ -144,19 +190,19 @@ func round(y []float32, f func(sums []float64)) {
 // lie lds and ldd values apart: a slice into or out of a concatenation. src
 // and dst begin at the first channel copied.
 func CopyChannels(crew *parallel.Crew, pixels, c int, src []float32, lds int, dst []float32, ldd int) {
-	Split(crew, pixels, c, func(lo, hi int) {
+	Over(crew, pixels, c, rowsOf{c: c, n: lds, m: ldd, x: src, y: dst}, func(a rowsOf, lo, hi int) {
 		for p := lo; p < hi; p++ {
-			copy(dst[p*ldd:p*ldd+c], src[p*lds:p*lds+c])
+			copy(a.y[p*a.m:p*a.m+a.c], a.x[p*a.n:p*a.n+a.c])
 		}
 	})
 }
 
 // AddChannels is CopyChannels that adds to dst.
 func AddChannels(crew *parallel.Crew, pixels, c int, src []float32, lds int, dst []float32, ldd int) {
-	Split(crew, pixels, c, func(lo, hi int) {
+	Over(crew, pixels, c, rowsOf{c: c, n: lds, m: ldd, x: src, y: dst}, func(a rowsOf, lo, hi int) {
 		for p := lo; p < hi; p++ {
-			d := dst[p*ldd : p*ldd+c]
-			k.add(d, src[p*lds:p*lds+c], d)
+			d := a.y[p*a.m : p*a.m+a.c]
+			k.add(d, a.x[p*a.n:p*a.n+a.c], d)
 		}
 	})
 }

@@ -16,64 +16,71 @@ const grain = 16 << 10
 // Split runs f over [0, n) in consecutive spans of about a grain of elements
 // (64 KiB of float32), where each of the n items holds size elements.
 func Split(crew *parallel.Crew, n, size int, f func(lo, hi int)) {
-	span := max(1, grain/max(1, size))
-	tasks := (n + span - 1) / span
-	if tasks <= 1 {
-		if n > 0 {
-			f(0, n)
-		}
-		return
-	}
-	crew.Do(tasks, func(i int) { f(i*span, min(n, (i+1)*span)) })
+	Over(crew, n, size, f, func(f func(lo, hi int), lo, hi int) { f(lo, hi) })
+}
+
+// Over is Split for f(a, lo, hi). Where f is no closure, nothing is allocated.
+func Over[A any](crew *parallel.Crew, n, size int, a A, f func(a A, lo, hi int)) {
+	parallel.Spans(crew, n, max(1, grain/max(1, size)), a, f)
+}
+
+// loop is an inner loop with what it works on.
+type loop struct {
+	binary      func(a, b, y []float32)
+	scaled      func(alpha float32, x, y []float32)
+	alpha, beta float32
+	a, b, y     []float32
 }
 
 // Add computes y = a + b.
-func Add(crew *parallel.Crew, a, b, y []float32) {
-	same(len(y), len(a), len(b))
-	Split(crew, len(y), 1, func(lo, hi int) { k.add(a[lo:hi], b[lo:hi], y[lo:hi]) })
-}
+func Add(crew *parallel.Crew, a, b, y []float32) { each3(crew, k.add, a, b, y) }
 
 // AddTo computes y += x.
 func AddTo(crew *parallel.Crew, x, y []float32) { Add(crew, x, y, y) }
 
 // Mul computes y = a · b, element by element.
-func Mul(crew *parallel.Crew, a, b, y []float32) {
-	same(len(y), len(a), len(b))
-	Split(crew, len(y), 1, func(lo, hi int) { k.mul(a[lo:hi], b[lo:hi], y[lo:hi]) })
-}
+func Mul(crew *parallel.Crew, a, b, y []float32) { each3(crew, k.mul, a, b, y) }
 
 // MulAdd computes y += a · b, element by element.
-func MulAdd(crew *parallel.Crew, a, b, y []float32) {
+func MulAdd(crew *parallel.Crew, a, b, y []float32) { each3(crew, k.mulAdd, a, b, y) }
+
+func each3(crew *parallel.Crew, f func(a, b, y []float32), a, b, y []float32) {
 	same(len(y), len(a), len(b))
-	Split(crew, len(y), 1, func(lo, hi int) { k.mulAdd(a[lo:hi], b[lo:hi], y[lo:hi]) })
+	Over(crew, len(y), 1, loop{binary: f, a: a, b: b, y: y}, func(l loop, lo, hi int) { l.binary(l.a[lo:hi], l.b[lo:hi], l.y[lo:hi]) })
 }
 
 // ScaleAdd computes y = alpha·a + beta·b.
 func ScaleAdd(crew *parallel.Crew, alpha float32, a []float32, beta float32, b, y []float32) {
 	same(len(y), len(a), len(b))
-	Split(crew, len(y), 1, func(lo, hi int) { k.scaleAdd(alpha, a[lo:hi], beta, b[lo:hi], y[lo:hi]) })
+	Over(crew, len(y), 1, loop{alpha: alpha, a: a, beta: beta, b: b, y: y}, func(l loop, lo, hi int) {
+		k.scaleAdd(l.alpha, l.a[lo:hi], l.beta, l.b[lo:hi], l.y[lo:hi])
+	})
 }
 
 // Axpy computes y += alpha·x.
-func Axpy(crew *parallel.Crew, alpha float32, x, y []float32) {
-	same(len(y), len(x))
-	Split(crew, len(y), 1, func(lo, hi int) { k.axpy(alpha, x[lo:hi], y[lo:hi]) })
-}
+func Axpy(crew *parallel.Crew, alpha float32, x, y []float32) { each2(crew, k.axpy, alpha, x, y) }
 
 // Scale computes y = alpha·x.
-func Scale(crew *parallel.Crew, alpha float32, x, y []float32) {
+func Scale(crew *parallel.Crew, alpha float32, x, y []float32) { each2(crew, k.scale, alpha, x, y) }
+
+func each2(crew *parallel.Crew, f func(alpha float32, x, y []float32), alpha float32, x, y []float32) {
 	same(len(y), len(x))
-	Split(crew, len(y), 1, func(lo, hi int) { k.scale(alpha, x[lo:hi], y[lo:hi]) })
+	Over(crew, len(y), 1, loop{scaled: f, alpha: alpha, a: x, y: y}, func(l loop, lo, hi int) { l.scaled(l.alpha, l.a[lo:hi], l.y[lo:hi]) })
 }
 
 // Dot returns Σ a·b. Spans of 64 KiB are summed in float32 lanes and added
 // in order in float64.
 func Dot(crew *parallel.Crew, a, b []float32) float64 {
 	same(len(a), len(b))
-	parts := make([]float64, (len(a)+grain-1)/grain)
-	Split(crew, len(a), 1, func(lo, hi int) { parts[lo/grain] = k.dot(a[lo:hi], b[lo:hi]) })
+	lent := Doubles.Take((len(a) + grain - 1) / grain)
+	defer Doubles.Give(lent)
+	type dot struct {
+		a, b  []float32
+		parts []float64
+	}
+	Over(crew, len(a), 1, dot{a, b, *lent}, func(d dot, lo, hi int) { d.parts[lo/grain] = k.dot(d.a[lo:hi], d.b[lo:hi]) })
 	sum := 0.0
-	for _, p := range parts {
+	for _, p := range *lent {
 		sum += p
 	}
 	return sum
