@@ -90,9 +90,6 @@ func (a *assembler) negexpConstants(more ...float32) constants {
 	return c
 }
 
-// put writes d = v in the lanes where m is all ones.
-func (a *assembler) put(d, v, m int) { a.do("VBIT V%d.B16, V%d.B16, V%d.B16", m, v, d) }
-
 func act(a *assembler) {
 	const x, w, m = 0, 1, 2
 	var c constants

@@ -140,6 +140,15 @@ func (a *assembler) loads(p int, vs []int) {
 // copy writes d = v.
 func (a *assembler) copy(d, v int) { a.do("VMOV V%d.B16, V%d.B16", v, d) }
 
+// zero clears v.
+func (a *assembler) zero(v int) { a.do("VEOR V%d.B16, V%d.B16, V%d.B16", v, v, v) }
+
+// put writes d = v in the lanes where m is all ones.
+func (a *assembler) put(d, v, m int) { a.do("VBIT V%d.B16, V%d.B16, V%d.B16", m, v, d) }
+
+// mulAdd writes d += n·m.
+func (a *assembler) mulAdd(d, n, m int) { a.do("VFMLA V%d.S4, V%d.S4, V%d.S4", m, n, d) }
+
 // splat fills v with the float32 in memory at p + disp.
 func (a *assembler) splat(p, disp, v int) {
 	a.do("FMOVS %d(R%d), F%d", disp, p, v)
@@ -150,7 +159,7 @@ func (a *assembler) splat(p, disp, v int) {
 // fmin, leave -0 and NaN as they are: what the portable code does.
 func (a *assembler) clamp(v, lo, hi, m int) {
 	a.v3("fcmgt", m, lo, v)
-	a.do("VBIT V%d.B16, V%d.B16, V%d.B16", m, lo, v)
+	a.put(v, lo, m)
 	a.v3("fcmgt", m, v, hi)
-	a.do("VBIT V%d.B16, V%d.B16, V%d.B16", m, hi, v)
+	a.put(v, hi, m)
 }

@@ -246,7 +246,7 @@ func peak(a *assembler) {
 	a.function("neonPeak", "n int", 8)
 	a.do("MOVD n+0(FP), R0")
 	for v := range peakSums + 2 { // zeros: denormals may be slow
-		a.do("VEOR V%d.B16, V%d.B16, V%d.B16", v, v, v)
+		a.zero(v)
 	}
 	a.label("loop")
 	for v := range peakSums {

@@ -16,6 +16,7 @@ var packages = []struct {
 }{
 	{"act", "act_arm64.s", "act_stub_arm64.go", act},
 	{"gemm", "tile_arm64.s", "stubs_arm64.go", gemm},
+	{"pool", "pool_arm64.s", "pool_stub_arm64.go", pool},
 	{"vec", "vec_arm64.s", "vec_stub_arm64.go", vec},
 }
 

@@ -1,8 +1,5 @@
 package main
 
-// mulAdd writes d += n·m.
-func (a *assembler) mulAdd(d, n, m int) { a.do("VFMLA V%d.S4, V%d.S4, V%d.S4", m, n, d) }
-
 func vec(a *assembler) {
 	const x, y, z, alpha, beta = 0, 1, 2, 31, 30
 	type load = func(i, v int)
