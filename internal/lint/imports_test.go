@@ -41,6 +41,7 @@ var layers = [][]string{
 	{"internal/fileops", "internal/half", "internal/jpegscale", "internal/memory", "internal/shared", "internal/svg"},
 	{"internal/kernel/act", "internal/kernel/conv", "internal/kernel/depthwise", "internal/kernel/loss",
 		"internal/kernel/norm", "internal/kernel/optim", "internal/kernel/pool", "internal/kernel/resize"},
+	{"internal/kernel/winograd"},
 	{"internal/kernel/gemm", "internal/kernel/pixel", "internal/kernel/vec"},
 	{"internal/kernel/gemm/guard"},
 	{"internal/parallel"},

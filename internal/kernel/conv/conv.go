@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/argus-go/argus/internal/kernel/gemm"
+	"github.com/argus-go/argus/internal/kernel/winograd"
 	"github.com/argus-go/argus/internal/parallel"
 )
 
@@ -57,13 +58,22 @@ func (s *Shape) check() {
 // at once.
 type Conv struct {
 	Shape
-	table  *table
-	kernel *gemm.Packed
+	table    *table
+	kernel   *gemm.Packed
+	winograd *winograd.Conv // in place of kernel; nil: not
 }
 
 // New packs kernel [KH][KW][Cin][Cout].
 func New(s Shape, kernel []float32) *Conv {
 	s.check()
+	if w := newWinograd(s, kernel); w != nil {
+		return &Conv{Shape: s, winograd: w}
+	}
+	return newDirect(s, kernel)
+}
+
+// newDirect is New for sums of products.
+func newDirect(s Shape, kernel []float32) *Conv {
 	return &Conv{
 		Shape:  s,
 		table:  tableOf(s),
@@ -72,12 +82,22 @@ func New(s Shape, kernel []float32) *Conv {
 }
 
 // Repack takes over new values of the kernel. Nobody may run c meanwhile.
-func (c *Conv) Repack(crew *parallel.Crew, kernel []float32) { c.kernel.Repack(crew, kernel) }
+func (c *Conv) Repack(crew *parallel.Crew, kernel []float32) {
+	if c.winograd != nil {
+		c.winograd.Repack(crew, kernel)
+		return
+	}
+	c.kernel.Repack(crew, kernel)
+}
 
 // Run convolves n pictures x [n][H][W][Cin], pixels LdX floats apart, into y
 // [n][OutH][OutW][Cout], pixels ldy floats apart. The epilogue's rows are y's
 // pixels.
 func (c *Conv) Run(crew *parallel.Crew, n int, x, y []float32, ldy int, ep gemm.Epilogue) {
+	if c.winograd != nil {
+		c.winograd.Run(crew, n, x, y, ldy, ep)
+		return
+	}
 	if c.pointwise() {
 		c.kernel.Mul(crew, n*c.H*c.W, x, c.ldx(), y, ldy, ep)
 		return

@@ -165,7 +165,7 @@ func checkShape(t *testing.T, crew *parallel.Crew, s Shape, n int) {
 
 		ldy := s.Cout + 5
 		y := guard.NewOutput(t, (n*s.OutH*s.OutW-1)*ldy+s.Cout)
-		c := New(s, make([]float32, len(k)))
+		c := newDirect(s, make([]float32, len(k)))
 		c.Repack(crew, k)
 		c.Run(crew, n, x, y.V, ldy, gemm.Epilogue{})
 		requirePixels(t, wantY, y, s.Cout, ldy, msg)

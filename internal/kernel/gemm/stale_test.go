@@ -36,6 +36,7 @@ func TestTheAssemblyIsWhatItsGeneratorsWrite(t *testing.T) {
 		{"pixel", "pixel_amd64.s", "pixel_stub_amd64.go"},
 		{"pool", "pool_amd64.s", "pool_stub_amd64.go"},
 		{"vec", "vec_amd64.s", "vec_stub_amd64.go"},
+		{"winograd", "transform_amd64.s", "transform_stub_amd64.go"},
 	} {
 		dir := t.TempDir()
 		out, err := generator("run", "./"+c.pkg, "-pkg", c.pkg, "-out", filepath.Join(dir, c.assembly), "-stubs", filepath.Join(dir, c.stubs))

@@ -1,0 +1,15 @@
+package conv
+
+import "github.com/argus-go/argus/internal/kernel/winograd"
+
+// newWinograd returns the convolution in Winograd's form, or nil where s has
+// strides or the sum of products is faster.
+func newWinograd(s Shape, kernel []float32) *winograd.Conv {
+	if s.StrideH != 1 || s.StrideW != 1 {
+		return nil
+	}
+	return winograd.New(winograd.Shape{
+		H: s.H, W: s.W, Cin: s.Cin, Cout: s.Cout, KH: s.KH, KW: s.KW,
+		Top: s.Top, Left: s.Left, OutH: s.OutH, OutW: s.OutW, LdX: s.ldx(),
+	}, kernel)
+}

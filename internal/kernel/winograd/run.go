@@ -1,0 +1,286 @@
+package winograd
+
+import (
+	"fmt"
+	"math"
+	"sync"
+	"unsafe"
+
+	"github.com/argus-go/argus/internal/kernel/gemm"
+	"github.com/argus-go/argus/internal/parallel"
+)
+
+// maxPixels bounds what a tile of outputs has.
+const maxPixels = 16
+
+// A run is one call of Run.
+type run struct {
+	*Conv
+	n       int
+	x, y    []float32
+	ldy     int
+	ep      gemm.Epilogue
+	lo, hi  float32
+	apart   bool              // sums go to memory of their own first: something is added to them
+	offsets [4][maxPixels]int // of a tile's pixels in y: whole, cut below, cut at the right, both
+}
+
+var runs = sync.Pool{New: func() any { return new(run) }}
+
+// Run convolves n pictures x [n][H][W][Cin], pixels LdX floats apart, into y
+// [n][OutH][OutW][Cout], pixels ldy floats apart. The epilogue's rows are y's
+// pixels.
+func (c *Conv) Run(crew *parallel.Crew, n int, x, y []float32, ldy int, ep gemm.Epilogue) {
+	if n == 0 {
+		return
+	}
+	r := runs.Get().(*run)
+	r.Conv, r.n, r.x, r.y, r.ldy, r.ep = c, n, x, y, ldy, ep
+	r.prepare()
+	tiles := n * c.rows * c.cols
+	if groups := (tiles + c.group - 1) / c.group; groups >= crew.Threads() {
+		crew.Do(groups, func(i int) { r.apiece(i*tiles/groups, (i+1)*tiles/groups) })
+	} else {
+		r.together(crew, tiles)
+	}
+	*r = run{}
+	runs.Put(r)
+}
+
+// apiece computes the tiles [first, end) alone.
+func (r *run) apiece(first, end int) {
+	w := r.borrow(end - first)
+	r.into(w, first, 0, end-first)
+	for p := range r.kernel {
+		r.multiply(nil, w, p)
+	}
+	r.from(w, first, 0, end-first)
+	works.Put(w)
+}
+
+// together shares all tiles out, one step after the other.
+func (r *run) together(crew *parallel.Crew, tiles int) {
+	w := r.borrow(tiles)
+	crew.Do(tiles, func(i int) { r.into(w, 0, i, i+1) })
+	if points := len(r.kernel); points >= 2*crew.Threads() {
+		crew.Do(points, func(p int) { r.multiply(nil, w, p) })
+	} else {
+		for p := range r.kernel {
+			r.multiply(crew, w, p)
+		}
+	}
+	crew.Do(tiles, func(i int) { r.from(w, 0, i, i+1) })
+	works.Put(w)
+}
+
+func (r *run) prepare() {
+	s := &r.Shape
+	if need := (r.n*s.H*s.W-1)*s.LdX + s.Cin; len(r.x) < need {
+		panic(fmt.Sprintf("winograd: x has %d elements, %d pictures need %d", len(r.x), r.n, need))
+	}
+	pixels := r.n * s.OutH * s.OutW
+	if need := (pixels-1)*r.ldy + s.Cout; len(r.y) < need {
+		panic(fmt.Sprintf("winograd: y has %d elements, %d pictures need %d", len(r.y), r.n, need))
+	}
+	if r.ep.Bias == nil {
+		r.ep.Bias = r.zeros
+	}
+	if r.ep.Accumulate {
+		if r.ep.Add != nil {
+			panic("winograd: an addend and accumulate exclude each other")
+		}
+		r.ep.Add, r.ep.AddLd = r.y, r.ldy
+	}
+	if r.ep.AddLd == 0 {
+		r.ep.AddLd = r.ldy
+	}
+	r.apart = r.ep.Add != nil
+	if need := (pixels-1)*r.ep.AddLd + s.Cout; r.apart && len(r.ep.Add) < need {
+		panic(fmt.Sprintf("winograd: addend has %d elements, %d pictures need %d", len(r.ep.Add), r.n, need))
+	}
+	r.lo, r.hi = r.ep.Lo, r.ep.Hi
+	if r.lo == 0 && r.hi == 0 {
+		r.lo, r.hi = float32(math.Inf(-1)), float32(math.Inf(1))
+	}
+	r.placePixels()
+}
+
+// placePixels finds where the pixels of tiles lie in y, or in memory of their
+// own.
+func (r *run) placePixels() {
+	h, w := r.form.down.out, r.form.across.out
+	row, pixel := r.OutW*r.ldy, r.ldy
+	if r.apart {
+		row, pixel = w*r.Cout, r.Cout
+	}
+	for kind := range r.offsets {
+		rows, cols := r.inside(kind)
+		for p := range h * w {
+			if i, j := p/w, p%w; i < rows && j < cols {
+				r.offsets[kind][p] = i*row + j*pixel
+			} else {
+				r.offsets[kind][p] = -1
+			}
+		}
+	}
+}
+
+// inside returns the rows and columns of a kind of tile that are in y.
+func (r *run) inside(kind int) (rows, cols int) {
+	rows, cols = r.form.down.out, r.form.across.out
+	if kind&1 != 0 {
+		rows = r.OutH - (r.rows-1)*rows
+	}
+	if kind&2 != 0 {
+		cols = r.OutW - (r.cols-1)*cols
+	}
+	return rows, cols
+}
+
+// A work is the memory of a group of tiles: element p of tile t is at
+// p·plane + t·pitch, transformed from pixels in v, and to be transformed to
+// pixels in m.
+type work struct {
+	v, m           []float32
+	tiles          int
+	vPitch, vPlane int
+	mPitch, mPlane int
+}
+
+var works = sync.Pool{New: func() any { return new(work) }}
+
+func (r *run) borrow(tiles int) *work {
+	w := works.Get().(*work)
+	w.tiles = tiles
+	w.vPitch, w.vPlane = spacing(tiles, r.Cin)
+	w.mPitch, w.mPlane = spacing(tiles, r.Cout)
+	w.v = grow(w.v, r.points()*w.vPlane)
+	w.m = grow(w.m, r.points()*w.mPlane)
+	return w
+}
+
+// line is the floats of a cache line, and of the widest vector.
+const line = 16
+
+// spacing returns how far apart tiles of c channels lie, and elements: whole
+// lines, and an odd number of them, so that neither fall into the same set of the
+// cache.
+func spacing(tiles, c int) (pitch, plane int) {
+	odd := func(n int) int { return ((n+line-1)/line | 1) * line }
+	return odd(c), odd(tiles * odd(c))
+}
+
+// grow returns n floats that hold anything and begin at a cache line: b's,
+// where it has as many.
+func grow(b []float32, n int) []float32 {
+	if cap(b) >= n {
+		return b[:n]
+	}
+	b = make([]float32, n+line-1)
+	at := int(-uintptr(unsafe.Pointer(&b[0]))%(4*line)) / 4
+	return b[at : at+n : at+n]
+}
+
+// multiply computes element p of all tiles.
+func (r *run) multiply(crew *parallel.Crew, w *work, p int) {
+	r.kernel[p].Mul(crew, w.tiles, w.v[p*w.vPlane:], w.vPitch, w.m[p*w.mPlane:], w.mPitch, gemm.Epilogue{})
+}
+
+// A lane is what one goroutine transforms with.
+type lane struct {
+	tile
+	own []float32 // outputs that are not in y
+}
+
+var lanes = sync.Pool{New: func() any { return &lane{tile: tile{tmp: grow(nil, maxPoints*line)}} }}
+
+func (l *lane) end() {
+	l.tile = tile{tmp: l.tmp} // holds on to nothing
+	lanes.Put(l)
+}
+
+// tileAt returns the picture, row and column of tile t.
+func (g *grid) tileAt(t int) (b, row, col int) {
+	return t / (g.rows * g.cols), t / g.cols % g.rows, t % g.cols
+}
+
+// into transforms tiles t0 to t1 of a group that begins at first.
+func (r *run) into(w *work, first, t0, t1 int) {
+	l := lanes.Get().(*lane)
+	l.none, l.plane, l.c = r.zeros, w.vPlane, r.Cin
+	for t := t0; t < t1; t++ {
+		b, row, col := r.tileAt(first + t)
+		down, across := r.ys[row], r.xs[col]
+		l.pix = r.x[b*r.H*r.W*r.LdX:]
+		l.at = (down.first*r.W + across.first) * r.LdX
+		l.offs = r.grid.offsets[down.kind*r.kinds+across.kind]
+		l.flat = w.v[t*w.vPitch:]
+		r.transform.into(&l.tile)
+	}
+	l.end()
+}
+
+// from is into's way back.
+func (r *run) from(w *work, first, t0, t1 int) {
+	l := lanes.Get().(*lane)
+	h, wide := r.form.down.out, r.form.across.out
+	l.own = grow(l.own, (maxPixels+1)*r.Cout)
+	l.none, l.plane, l.c = l.own[maxPixels*r.Cout:], w.mPlane, r.Cout
+	l.bias, l.lo, l.hi = r.ep.Bias, r.lo, r.hi
+	if r.apart {
+		l.pix, l.lo, l.hi = l.own, float32(math.Inf(-1)), float32(math.Inf(1))
+	}
+	for t := t0; t < t1; t++ {
+		b, row, col := r.tileAt(first + t)
+		kind := 0
+		if row == r.rows-1 {
+			kind |= 1
+		}
+		if col == r.cols-1 {
+			kind |= 2
+		}
+		pixel := (b*r.OutH+row*h)*r.OutW + col*wide
+		if !r.apart {
+			l.pix = r.y[pixel*r.ldy:]
+		}
+		l.offs = r.offsets[kind][:h*wide]
+		l.flat = w.m[t*w.mPitch:]
+		r.transform.from(&l.tile)
+		if r.apart || r.ep.Then != nil {
+			r.finish(l, pixel, kind)
+		}
+	}
+	l.end()
+}
+
+// finish adds to the sums of a tile that begins at the given pixel, and does
+// what comes then.
+func (r *run) finish(l *lane, pixel, kind int) {
+	rows, cols := r.inside(kind)
+	for i := range rows {
+		at := pixel + i*r.OutW
+		if r.apart {
+			for j := range cols {
+				r.add(l.own[(i*r.form.across.out+j)*r.Cout:][:r.Cout], at+j)
+			}
+		}
+		if r.ep.Then != nil {
+			r.ep.Then(cols, r.Cout, r.y[at*r.ldy:], r.ldy)
+		}
+	}
+}
+
+// add writes pixel p of y.
+func (r *run) add(sums []float32, p int) {
+	y, add := r.y[p*r.ldy:][:len(sums)], r.ep.Add[p*r.ep.AddLd:]
+	for i, v := range sums {
+		v += add[i]
+		if v < r.lo {
+			v = r.lo
+		}
+		if v > r.hi {
+			v = r.hi
+		}
+		y[i] = v
+	}
+}

@@ -1,0 +1,62 @@
+package winograd
+
+import "slices"
+
+// maxPoints bounds the elements of a tile.
+const maxPoints = 36
+
+// A tile is the pixels and the elements of one tile, c channels each. The
+// assembly reads the fields at their offsets: ../_asm/winograd knows them.
+type tile struct {
+	pix    []float32 // a picture
+	at     int       // where the tile's first pixel is in pix, or would be
+	offs   []int     // of its pixels from there; negative: none stands for the pixel
+	none   []float32
+	flat   []float32 // element p is at p·plane, padded to whole vectors
+	plane  int
+	tmp    []float32 // room for a vector a point
+	bias   []float32 // added to pixels
+	c      int
+	lo, hi float32 // bounds of pixels; NaN passes
+}
+
+// A transform computes elements from pixels, and pixels from elements.
+type transform struct{ into, from func(t *tile) }
+
+// An implementation has transforms for some forms; the others are portable.
+type implementation struct {
+	name   string
+	tables map[[2]int]transform // by points down and across; in one direction alone: by 1 and its points
+}
+
+func (m *implementation) transform(f form) transform {
+	size := [2]int{f.down.size, f.across.size}
+	if size[1] == 1 {
+		size = [2]int{1, size[0]}
+	}
+	if t, ok := m.tables[size]; ok {
+		return t
+	}
+	return transform{f.intoPortable, f.fromPortable}
+}
+
+var best = implementations()[0]
+
+// Implementations names what this machine can run, the fastest first.
+func Implementations() (names []string) {
+	for _, m := range implementations() {
+		names = append(names, m.name)
+	}
+	return names
+}
+
+// Use makes the named implementation the one that convolutions are made for
+// from now on, for tests and benchmarks: nothing else may run meanwhile.
+func Use(name string) (restore func()) {
+	old := best
+	all := implementations()
+	best = all[slices.IndexFunc(all, func(m *implementation) bool { return m.name == name })]
+	return func() { best = old }
+}
+
+var portable = &implementation{name: "portable"}

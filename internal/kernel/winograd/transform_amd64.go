@@ -1,0 +1,43 @@
+//go:build !purego
+
+package winograd
+
+import (
+	"unsafe"
+
+	"github.com/argus-go/argus/internal/cpu"
+)
+
+//go:generate go run -C ../_asm ./winograd -pkg winograd -out ../winograd/transform_amd64.s -stubs ../winograd/transform_stub_amd64.go
+
+// implementations lists what this machine can run, the fastest first.
+func implementations() (list []*implementation) {
+	if cpu.Has(cpu.AVX512) {
+		list = append(list, avx512)
+	}
+	if cpu.Has(cpu.AVX2) {
+		list = append(list, avx2)
+	}
+	return append(list, portable)
+}
+
+var avx512 = &implementation{"avx512", map[[2]int]transform{
+	{4, 4}: assembly(into4x4AVX512, from4x4AVX512),
+	{6, 6}: assembly(into6x6AVX512, from6x6AVX512),
+	{1, 6}: assembly(into6AVX512, from6AVX512),
+	{1, 9}: assembly(into9AVX512, from9AVX512),
+}}
+
+var avx2 = &implementation{"avx2", map[[2]int]transform{
+	{4, 4}: assembly(into4x4AVX2, from4x4AVX2),
+	{6, 6}: assembly(into6x6AVX2, from6x6AVX2),
+	{1, 6}: assembly(into6AVX2, from6AVX2),
+	{1, 9}: assembly(into9AVX2, from9AVX2),
+}}
+
+func assembly(into, from func(*byte)) transform {
+	return transform{
+		func(t *tile) { into((*byte)(unsafe.Pointer(t))) },
+		func(t *tile) { from((*byte)(unsafe.Pointer(t))) },
+	}
+}

@@ -1,0 +1,5 @@
+//go:build !amd64 || purego
+
+package winograd
+
+func implementations() []*implementation { return []*implementation{portable} }
