@@ -131,9 +131,10 @@ func (c *planner) matmul(l Dense, in value, s sink) value {
 }
 
 // rowwise is an activation that is no clamp as the end of a product's epilogue;
-// nil where there is none.
-func rowwise(a Activation) func(rows, width int, y []float32, ld int) {
-	if a == Swish {
+// nil where there is none, or where a pass of its own over a picture is in cache
+// and as fast.
+func rowwise(a Activation, shape Shape) func(rows, width int, y []float32, ld int) {
+	if a == Swish && shape.Size() > cacheFloats {
 		return act.SwishRows
 	}
 	return nil
@@ -143,7 +144,7 @@ func rowwise(a Activation) func(rows, width int, y []float32, ld int) {
 // where that can be taken in.
 func (c *planner) product(name string, a Activation, in value, s sink, shape Shape, bias []float32, run func(*frame, value, gemm.Epilogue)) value {
 	lo, hi, fused := clamp(a)
-	then := rowwise(a)
+	then := rowwise(a, shape)
 	plan := func(out value) value {
 		ins := []value{in}
 		if s.add != nil {
