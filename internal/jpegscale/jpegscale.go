@@ -66,7 +66,9 @@ type component struct {
 	n      int // samples of a block that are computed, across and down
 	dc, ac *huffman
 	last   int32 // DC
-	seen   bool  // in a scan
+	place  int
+	flat   [2][2]bool // the blocks of now have no frequency but 0
+	seen   bool       // in a scan
 
 	across, down int     // blocks, of whole MCUs
 	plane        []uint8 // of one row of MCUs
@@ -102,7 +104,9 @@ type header struct {
 type decoder struct {
 	header
 	bits
-	now     [256]int16 // the block of a sequential file; of which 64 count
+	// now holds two rows of two blocks of each component of a sequential file: blocks
+	// are transformed in pairs. What block may change lies behind them.
+	now     [3][5 * 64]int16
 	tables  [2][4]huffman
 	quants  [4][64]int32
 	room    [3]component
@@ -274,7 +278,7 @@ func (d *decoder) frame(b []byte) error {
 	d.comps = d.room[:b[5]]
 	for i := range d.comps {
 		s := b[6+3*i:]
-		c := component{id: s[0], h: int(s[1] >> 4), v: int(s[1] & 15), table: s[2]}
+		c := component{id: s[0], h: int(s[1] >> 4), v: int(s[1] & 15), table: s[2], place: i}
 		if s[2] > 3 || c.h < 1 || c.h > 2 || c.v < 1 || c.v > 2 {
 			return ErrUnsupported
 		}
@@ -342,15 +346,25 @@ func (d *decoder) finish() error {
 		for i := range d.comps {
 			c := &d.comps[i]
 			for v := range c.v {
-				for col := range c.across {
-					b := (*[64]int16)(c.coefs[64*((row*c.v+v)*c.across+col):])
-					c.put(v, col, b, isFlat(b))
-				}
+				c.putRow(v, c.coefs[64*(row*c.v+v)*c.across:])
 			}
 		}
 		d.rgb(row)
 	}
 	return nil
+}
+
+// putRow is put of a whole row.
+func (c *component) putRow(row int, coefs []int16) {
+	for col := 0; col < c.across; col += 2 {
+		b := (*[64]int16)(coefs[64*col:])
+		if col == c.across-1 {
+			c.put(row, col, b, isFlat(b))
+			return
+		}
+		two := (*[128]int16)(coefs[64*col:])
+		c.putTwo(row, col, two, [2]bool{isFlat(b), isFlat((*[64]int16)(two[64:]))})
+	}
 }
 
 func isFlat(b *[64]int16) bool {
@@ -359,6 +373,16 @@ func isFlat(b *[64]int16) bool {
 		or |= b[i]
 	}
 	return or == 0
+}
+
+// putTwo is put of blocks in columns col and col+1.
+func (c *component) putTwo(row, col int, b *[128]int16, flat [2]bool) {
+	if c.n == 8 && !flat[0] && !flat[1] {
+		pixel.Inverses(c.plane[row*8*c.stride+col*8:], c.stride, b, c.q)
+		return
+	}
+	c.put(row, col, (*[64]int16)(b[:64]), flat[0])
+	c.put(row, col+1, (*[64]int16)(b[64:]), flat[1])
 }
 
 // put transforms a block and stores its samples; row counts those of the MCU. Flat says

@@ -71,7 +71,6 @@ func (d *decoder) scan(b []byte) error {
 func (d *decoder) mcus(comps []*component) error {
 	across, down := d.comps[0].across/d.hMax, d.comps[0].down/d.vMax
 	next := uint8(rst0)
-	b := (*[64]int16)(d.now[:])
 	for row := range down {
 		for col := range across {
 			if n := row*across + col; d.restart > 0 && n > 0 && n%d.restart == 0 {
@@ -82,12 +81,20 @@ func (d *decoder) mcus(comps []*component) error {
 			for _, c := range comps {
 				for v := range c.v {
 					for h := range c.h {
-						clear(b[:])
-						last, err := d.block(c)
+						x := col*c.h + h
+						two := d.now[c.place][128*v:]
+						b := (*[128]int16)(two[x%2*64:])
+						clear(b[:64])
+						last, err := d.block(c, b)
 						if err != nil {
 							return err
 						}
-						c.put(v, col*c.h+h, b, last == 0)
+						c.flat[v][x%2] = last == 0
+						if x%2 == 1 {
+							c.putTwo(v, x-1, (*[128]int16)(two), c.flat[v])
+						} else if x == c.across-1 {
+							c.put(v, x, (*[64]int16)(two), c.flat[v][0])
+						}
 					}
 				}
 			}
@@ -97,13 +104,13 @@ func (d *decoder) mcus(comps []*component) error {
 	return d.after()
 }
 
-// block decodes a whole block into now and returns the index of its last frequency,
-// about: 0 where there is no other.
-func (d *decoder) block(c *component) (last int, err error) {
+// block decodes a whole block into the first half of b, whose other half it may change,
+// and returns the index of its last frequency, about: 0 where there is no other.
+func (d *decoder) block(c *component, b *[128]int16) (last int, err error) {
 	if err := d.difference(c); err != nil {
 		return 0, err
 	}
-	b, t := &d.now, c.ac
+	t := c.ac
 	if b[0] = int16(c.last); int32(b[0]) != c.last {
 		return 0, ErrUnsupported
 	}
@@ -121,7 +128,7 @@ func (d *decoder) block(c *component) (last int, err error) {
 			acc <<= length & 63
 			have -= length
 			k += int(e >> 8 & 0xff)
-			b[zigzag[k&127]] = int16(v)
+			b[zigzag[k&127]&127] = int16(v)
 			k++
 			continue
 		}
@@ -148,7 +155,7 @@ func (d *decoder) block(c *component) (last int, err error) {
 		acc <<= size & 63
 		have -= size
 		k += int(s >> 4)
-		b[zigzag[k&127]] = int16(extend(v, size))
+		b[zigzag[k&127]&127] = int16(extend(v, size))
 		k++
 	}
 	d.acc, d.have, d.pos = acc, have, pos

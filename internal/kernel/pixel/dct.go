@@ -14,6 +14,14 @@ func Inverse(dst []uint8, stride int, coefs *[64]int16, q *[64]int32) {
 	best.inverse(dst, stride, coefs, q)
 }
 
+// Inverses is Inverse of two blocks, side by side.
+func Inverses(dst []uint8, stride int, coefs *[128]int16, q *[64]int32) {
+	if stride < 16 || len(dst) < 7*stride+16 {
+		wrong("inverses: %d bytes for rows of %d", len(dst), stride)
+	}
+	best.inverses(dst, stride, coefs, q)
+}
+
 // Flat is what every sample of Inverse is where there is no frequency but 0, times
 // its q.
 func Flat(dc int32) uint8 { return clip((dc<<17+1<<19)>>20 + 128) }
@@ -49,6 +57,11 @@ func inverseGo(dst []uint8, stride int, coefs *[64]int16, q *[64]int32) {
 			dst[k*stride+i] = clip(v>>18 + 128)
 		}
 	}
+}
+
+func inversesGo(dst []uint8, stride int, coefs *[128]int16, q *[64]int32) {
+	inverseGo(dst, stride, (*[64]int16)(coefs[:64]), q)
+	inverseGo(dst[8:], stride, (*[64]int16)(coefs[64:]), q)
 }
 
 func turned(a, b, cos, sin int32) (int32, int32) { return cos*a - sin*b, sin*a + cos*b }

@@ -16,8 +16,13 @@ func implementations() []implementation {
 	if features.Has(features.AVX2) {
 		all = append([]implementation{{"avx2", avx2}}, all...)
 	}
+	if features.Has(features.AVX512) {
+		wide := avx2
+		wide.inverses = inversesAVX512
+		all = append([]implementation{{"avx512", wide}}, all...)
+	}
 	if features.Has(features.AVX512) && cpu.X86.HasAVX512VBMI {
-		vbmi := avx2
+		vbmi := all[0].kernels
 		vbmi.table = tableAVX512
 		all = append([]implementation{{"avx512vbmi", vbmi}}, all...)
 	}
@@ -27,7 +32,7 @@ func implementations() []implementation {
 // What follows gives the assembly whole blocks, and the definition the rest.
 
 var avx2 = kernels{
-	table: tableGo, flip: flipFast, matrix: matrixFast, blend: blendFast, bilinear: bilinearFast, down: downFast, across: acrossFast, ycbcr: ycbcrFast, inverse: inverseFast,
+	table: tableGo, flip: flipFast, matrix: matrixFast, blend: blendFast, bilinear: bilinearFast, down: downFast, across: acrossFast, ycbcr: ycbcrFast, inverse: inverseFast, inverses: inversesFast,
 }
 
 func tableAVX512(dst, src []uint8, t *[256]uint8) {
@@ -118,4 +123,13 @@ func ycbcrFast(dst, y, cb, cr []uint8, shift int) {
 
 func inverseFast(dst []uint8, stride int, coefs *[64]int16, q *[64]int32) {
 	wholeAVX2(&dst[0], stride, &coefs[0], &q[0])
+}
+
+func inversesFast(dst []uint8, stride int, coefs *[128]int16, q *[64]int32) {
+	wholeAVX2(&dst[0], stride, &coefs[0], &q[0])
+	wholeAVX2(&dst[8], stride, &coefs[64], &q[0])
+}
+
+func inversesAVX512(dst []uint8, stride int, coefs *[128]int16, q *[64]int32) {
+	wholeAVX512(&dst[0], stride, &coefs[0], &q[0])
 }

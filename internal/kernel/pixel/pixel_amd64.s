@@ -1066,49 +1066,25 @@ DATA halfby20<>+24(SB)/4, $0x00080000
 DATA halfby20<>+28(SB)/4, $0x00080000
 GLOBL halfby20<>(SB), RODATA|NOPTR, $32
 
-DATA middle128<>+0(SB)/1, $0x80
-DATA middle128<>+1(SB)/1, $0x00
-DATA middle128<>+2(SB)/1, $0x80
-DATA middle128<>+3(SB)/1, $0x00
-DATA middle128<>+4(SB)/1, $0x80
-DATA middle128<>+5(SB)/1, $0x00
-DATA middle128<>+6(SB)/1, $0x80
-DATA middle128<>+7(SB)/1, $0x00
-DATA middle128<>+8(SB)/1, $0x80
-DATA middle128<>+9(SB)/1, $0x00
-DATA middle128<>+10(SB)/1, $0x80
-DATA middle128<>+11(SB)/1, $0x00
-DATA middle128<>+12(SB)/1, $0x80
-DATA middle128<>+13(SB)/1, $0x00
-DATA middle128<>+14(SB)/1, $0x80
-DATA middle128<>+15(SB)/1, $0x00
-DATA middle128<>+16(SB)/1, $0x80
-DATA middle128<>+17(SB)/1, $0x00
-DATA middle128<>+18(SB)/1, $0x80
-DATA middle128<>+19(SB)/1, $0x00
-DATA middle128<>+20(SB)/1, $0x80
-DATA middle128<>+21(SB)/1, $0x00
-DATA middle128<>+22(SB)/1, $0x80
-DATA middle128<>+23(SB)/1, $0x00
-DATA middle128<>+24(SB)/1, $0x80
-DATA middle128<>+25(SB)/1, $0x00
-DATA middle128<>+26(SB)/1, $0x80
-DATA middle128<>+27(SB)/1, $0x00
-DATA middle128<>+28(SB)/1, $0x80
-DATA middle128<>+29(SB)/1, $0x00
-DATA middle128<>+30(SB)/1, $0x80
-DATA middle128<>+31(SB)/1, $0x00
-GLOBL middle128<>(SB), RODATA|NOPTR, $32
+DATA rowsOfOne<>+0(SB)/4, $0x00000000
+DATA rowsOfOne<>+4(SB)/4, $0x00000004
+DATA rowsOfOne<>+8(SB)/4, $0x00000001
+DATA rowsOfOne<>+12(SB)/4, $0x00000005
+DATA rowsOfOne<>+16(SB)/4, $0x00000002
+DATA rowsOfOne<>+20(SB)/4, $0x00000006
+DATA rowsOfOne<>+24(SB)/4, $0x00000003
+DATA rowsOfOne<>+28(SB)/4, $0x00000007
+GLOBL rowsOfOne<>(SB), RODATA|NOPTR, $32
 
-DATA rowsTogether<>+0(SB)/4, $0x00000000
-DATA rowsTogether<>+4(SB)/4, $0x00000004
-DATA rowsTogether<>+8(SB)/4, $0x00000001
-DATA rowsTogether<>+12(SB)/4, $0x00000005
-DATA rowsTogether<>+16(SB)/4, $0x00000002
-DATA rowsTogether<>+20(SB)/4, $0x00000006
-DATA rowsTogether<>+24(SB)/4, $0x00000003
-DATA rowsTogether<>+28(SB)/4, $0x00000007
-GLOBL rowsTogether<>(SB), RODATA|NOPTR, $32
+DATA middleOfOne<>+0(SB)/4, $0x00800080
+DATA middleOfOne<>+4(SB)/4, $0x00800080
+DATA middleOfOne<>+8(SB)/4, $0x00800080
+DATA middleOfOne<>+12(SB)/4, $0x00800080
+DATA middleOfOne<>+16(SB)/4, $0x00800080
+DATA middleOfOne<>+20(SB)/4, $0x00800080
+DATA middleOfOne<>+24(SB)/4, $0x00800080
+DATA middleOfOne<>+28(SB)/4, $0x00800080
+GLOBL middleOfOne<>(SB), RODATA|NOPTR, $32
 
 // func wholeAVX2(dst *byte, stride int, coefs *int16, q *int32)
 // Requires: AVX, AVX2
@@ -1117,210 +1093,485 @@ TEXT ·wholeAVX2(SB), NOSPLIT, $0-32
 	MOVQ         stride+8(FP), CX
 	MOVQ         coefs+16(FP), DX
 	MOVQ         q+24(FP), BX
-	VPMOVSXWD    (DX), Y0
-	VPMULLD      (BX), Y0, Y0
-	VPMOVSXWD    16(DX), Y1
-	VPMULLD      32(BX), Y1, Y1
-	VPMOVSXWD    32(DX), Y2
-	VPMULLD      64(BX), Y2, Y2
-	VPMOVSXWD    48(DX), Y3
-	VPMULLD      96(BX), Y3, Y3
-	VPMOVSXWD    64(DX), Y4
-	VPMULLD      128(BX), Y4, Y4
-	VPMOVSXWD    80(DX), Y5
-	VPMULLD      160(BX), Y5, Y5
-	VPMOVSXWD    96(DX), Y6
-	VPMULLD      192(BX), Y6, Y6
-	VPMOVSXWD    112(DX), Y7
-	VPMULLD      224(BX), Y7, Y7
-	VPSLLD       $0x11, Y0, Y0
-	VPSLLD       $0x11, Y4, Y4
-	VMOVDQA      Y0, Y8
-	VPADDD       Y4, Y0, Y0
-	VPSUBD       Y4, Y8, Y4
-	VPMULLD      sin6by18<>+0(SB), Y6, Y8
-	VPMULLD      sin6by18<>+0(SB), Y2, Y9
-	VPMULLD      cos6by18<>+0(SB), Y2, Y2
-	VPMULLD      cos6by18<>+0(SB), Y6, Y6
-	VPSUBD       Y8, Y2, Y2
-	VPADDD       Y9, Y6, Y6
-	VMOVDQA      Y4, Y8
-	VPADDD       Y2, Y4, Y4
-	VPSUBD       Y2, Y8, Y2
-	VMOVDQA      Y0, Y8
-	VPADDD       Y6, Y0, Y0
-	VPSUBD       Y6, Y8, Y6
-	VPSLLD       $0x07, Y7, Y7
-	VPSLLD       $0x07, Y1, Y1
-	VMOVDQA      Y1, Y8
-	VPADDD       Y7, Y1, Y1
-	VPSUBD       Y7, Y8, Y7
+	VPMOVSXWD    (DX), Y2
+	VPMULLD      (BX), Y2, Y2
+	VPMOVSXWD    16(DX), Y3
+	VPMULLD      32(BX), Y3, Y3
+	VPMOVSXWD    32(DX), Y4
+	VPMULLD      64(BX), Y4, Y4
+	VPMOVSXWD    48(DX), Y5
+	VPMULLD      96(BX), Y5, Y5
+	VPMOVSXWD    64(DX), Y6
+	VPMULLD      128(BX), Y6, Y6
+	VPMOVSXWD    80(DX), Y7
+	VPMULLD      160(BX), Y7, Y7
+	VPMOVSXWD    96(DX), Y8
+	VPMULLD      192(BX), Y8, Y8
+	VPMOVSXWD    112(DX), Y9
+	VPMULLD      224(BX), Y9, Y9
+	VPSLLD       $0x11, Y2, Y2
+	VPSLLD       $0x11, Y6, Y6
+	VMOVDQA      Y2, Y0
+	VPADDD       Y6, Y2, Y2
+	VPSUBD       Y6, Y0, Y6
+	VPMULLD      sin6by18<>+0(SB), Y8, Y0
+	VPMULLD      sin6by18<>+0(SB), Y4, Y1
+	VPMULLD      cos6by18<>+0(SB), Y4, Y4
+	VPMULLD      cos6by18<>+0(SB), Y8, Y8
+	VPSUBD       Y0, Y4, Y4
+	VPADDD       Y1, Y8, Y8
+	VMOVDQA      Y6, Y0
+	VPADDD       Y4, Y6, Y6
+	VPSUBD       Y4, Y0, Y4
+	VMOVDQA      Y2, Y0
+	VPADDD       Y8, Y2, Y2
+	VPSUBD       Y8, Y0, Y8
+	VPSLLD       $0x07, Y9, Y9
+	VPSLLD       $0x07, Y3, Y3
+	VMOVDQA      Y3, Y0
+	VPADDD       Y9, Y3, Y3
+	VPSUBD       Y9, Y0, Y9
+	VPMULLD      rootby8<>+0(SB), Y7, Y7
 	VPMULLD      rootby8<>+0(SB), Y5, Y5
-	VPMULLD      rootby8<>+0(SB), Y3, Y3
-	VMOVDQA      Y1, Y8
-	VPADDD       Y3, Y1, Y1
-	VPSUBD       Y3, Y8, Y3
-	VMOVDQA      Y7, Y8
-	VPADDD       Y5, Y7, Y7
-	VPSUBD       Y5, Y8, Y5
+	VMOVDQA      Y3, Y0
+	VPADDD       Y5, Y3, Y3
+	VPSUBD       Y5, Y0, Y5
+	VMOVDQA      Y9, Y0
+	VPADDD       Y7, Y9, Y9
+	VPSUBD       Y7, Y0, Y7
+	VPSRAD       $0x02, Y9, Y9
+	VPSRAD       $0x02, Y5, Y5
 	VPSRAD       $0x02, Y7, Y7
 	VPSRAD       $0x02, Y3, Y3
-	VPSRAD       $0x02, Y5, Y5
-	VPSRAD       $0x02, Y1, Y1
-	VPMULLD      sin3by12<>+0(SB), Y1, Y8
-	VPMULLD      sin3by12<>+0(SB), Y7, Y9
-	VPMULLD      cos3by12<>+0(SB), Y7, Y7
-	VPMULLD      cos3by12<>+0(SB), Y1, Y1
-	VPSUBD       Y8, Y7, Y7
-	VPADDD       Y9, Y1, Y1
-	VPMULLD      sin1by12<>+0(SB), Y5, Y8
-	VPMULLD      sin1by12<>+0(SB), Y3, Y9
-	VPMULLD      cos1by12<>+0(SB), Y3, Y3
+	VPMULLD      sin3by12<>+0(SB), Y3, Y0
+	VPMULLD      sin3by12<>+0(SB), Y9, Y1
+	VPMULLD      cos3by12<>+0(SB), Y9, Y9
+	VPMULLD      cos3by12<>+0(SB), Y3, Y3
+	VPSUBD       Y0, Y9, Y9
+	VPADDD       Y1, Y3, Y3
+	VPMULLD      sin1by12<>+0(SB), Y7, Y0
+	VPMULLD      sin1by12<>+0(SB), Y5, Y1
 	VPMULLD      cos1by12<>+0(SB), Y5, Y5
-	VPSUBD       Y8, Y3, Y3
-	VPADDD       Y9, Y5, Y5
-	VMOVDQA      Y0, Y8
-	VPADDD       Y1, Y0, Y0
-	VPSUBD       Y1, Y8, Y1
-	VMOVDQA      Y4, Y8
-	VPADDD       Y5, Y4, Y4
-	VPSUBD       Y5, Y8, Y5
-	VMOVDQA      Y2, Y8
+	VPMULLD      cos1by12<>+0(SB), Y7, Y7
+	VPSUBD       Y0, Y5, Y5
+	VPADDD       Y1, Y7, Y7
+	VMOVDQA      Y2, Y0
 	VPADDD       Y3, Y2, Y2
-	VPSUBD       Y3, Y8, Y3
-	VMOVDQA      Y6, Y8
+	VPSUBD       Y3, Y0, Y3
+	VMOVDQA      Y6, Y0
 	VPADDD       Y7, Y6, Y6
-	VPSUBD       Y7, Y8, Y7
-	VPUNPCKHDQ   Y4, Y0, Y8
-	VPUNPCKLDQ   Y4, Y0, Y0
-	VMOVDQA      Y8, Y4
-	VPUNPCKHDQ   Y6, Y2, Y8
+	VPSUBD       Y7, Y0, Y7
+	VMOVDQA      Y4, Y0
+	VPADDD       Y5, Y4, Y4
+	VPSUBD       Y5, Y0, Y5
+	VMOVDQA      Y8, Y0
+	VPADDD       Y9, Y8, Y8
+	VPSUBD       Y9, Y0, Y9
+	VPUNPCKHDQ   Y6, Y2, Y0
 	VPUNPCKLDQ   Y6, Y2, Y2
-	VMOVDQA      Y8, Y6
-	VPUNPCKHDQ   Y3, Y7, Y8
+	VMOVDQA      Y0, Y6
+	VPUNPCKHDQ   Y8, Y4, Y0
+	VPUNPCKLDQ   Y8, Y4, Y4
+	VMOVDQA      Y0, Y8
+	VPUNPCKHDQ   Y5, Y9, Y0
+	VPUNPCKLDQ   Y5, Y9, Y9
+	VMOVDQA      Y0, Y5
+	VPUNPCKHDQ   Y3, Y7, Y0
 	VPUNPCKLDQ   Y3, Y7, Y7
-	VMOVDQA      Y8, Y3
-	VPUNPCKHDQ   Y1, Y5, Y8
-	VPUNPCKLDQ   Y1, Y5, Y5
-	VMOVDQA      Y8, Y1
-	VPUNPCKHQDQ  Y2, Y0, Y8
-	VPUNPCKLQDQ  Y2, Y0, Y0
-	VMOVDQA      Y8, Y2
-	VPUNPCKHQDQ  Y6, Y4, Y8
-	VPUNPCKLQDQ  Y6, Y4, Y4
-	VMOVDQA      Y8, Y6
-	VPUNPCKHQDQ  Y5, Y7, Y8
-	VPUNPCKLQDQ  Y5, Y7, Y7
-	VMOVDQA      Y8, Y5
-	VPUNPCKHQDQ  Y1, Y3, Y8
-	VPUNPCKLQDQ  Y1, Y3, Y3
-	VMOVDQA      Y8, Y1
-	VPERM2I128   $0x31, Y7, Y0, Y8
-	VPERM2I128   $0x20, Y7, Y0, Y0
-	VMOVDQA      Y8, Y7
-	VPERM2I128   $0x31, Y5, Y2, Y8
-	VPERM2I128   $0x20, Y5, Y2, Y2
-	VMOVDQA      Y8, Y5
-	VPERM2I128   $0x31, Y3, Y4, Y8
-	VPERM2I128   $0x20, Y3, Y4, Y4
-	VMOVDQA      Y8, Y3
-	VPERM2I128   $0x31, Y1, Y6, Y8
-	VPERM2I128   $0x20, Y1, Y6, Y6
-	VMOVDQA      Y8, Y1
-	VPADDD       halfby20<>+0(SB), Y0, Y0
+	VMOVDQA      Y0, Y3
+	VPUNPCKHQDQ  Y4, Y2, Y0
+	VPUNPCKLQDQ  Y4, Y2, Y2
+	VMOVDQA      Y0, Y4
+	VPUNPCKHQDQ  Y8, Y6, Y0
+	VPUNPCKLQDQ  Y8, Y6, Y6
 	VMOVDQA      Y0, Y8
-	VPADDD       Y7, Y0, Y0
-	VPSUBD       Y7, Y8, Y7
-	VPSRAD       $0x02, Y0, Y0
-	VPSRAD       $0x02, Y7, Y7
-	VPSRAD       $0x0d, Y4, Y4
-	VPSRAD       $0x0d, Y3, Y3
-	VPMULLD      sin6by12<>+0(SB), Y3, Y8
-	VPMULLD      sin6by12<>+0(SB), Y4, Y9
-	VPMULLD      cos6by12<>+0(SB), Y4, Y4
-	VPMULLD      cos6by12<>+0(SB), Y3, Y3
-	VPSUBD       Y8, Y4, Y4
-	VPADDD       Y9, Y3, Y3
-	VMOVDQA      Y7, Y8
-	VPADDD       Y4, Y7, Y7
-	VPSUBD       Y4, Y8, Y4
-	VMOVDQA      Y0, Y8
-	VPADDD       Y3, Y0, Y0
-	VPSUBD       Y3, Y8, Y3
-	VMOVDQA      Y2, Y8
-	VPADDD       Y1, Y2, Y2
-	VPSUBD       Y1, Y8, Y1
+	VPUNPCKHQDQ  Y7, Y9, Y0
+	VPUNPCKLQDQ  Y7, Y9, Y9
+	VMOVDQA      Y0, Y7
+	VPUNPCKHQDQ  Y3, Y5, Y0
+	VPUNPCKLQDQ  Y3, Y5, Y5
+	VMOVDQA      Y0, Y3
+	VPERM2I128   $0x31, Y9, Y2, Y0
+	VPERM2I128   $0x20, Y9, Y2, Y2
+	VMOVDQA      Y0, Y9
+	VPERM2I128   $0x31, Y7, Y4, Y0
+	VPERM2I128   $0x20, Y7, Y4, Y4
+	VMOVDQA      Y0, Y7
+	VPERM2I128   $0x31, Y5, Y6, Y0
+	VPERM2I128   $0x20, Y5, Y6, Y6
+	VMOVDQA      Y0, Y5
+	VPERM2I128   $0x31, Y3, Y8, Y0
+	VPERM2I128   $0x20, Y3, Y8, Y8
+	VMOVDQA      Y0, Y3
+	VPADDD       halfby20<>+0(SB), Y2, Y2
+	VMOVDQA      Y2, Y0
+	VPADDD       Y9, Y2, Y2
+	VPSUBD       Y9, Y0, Y9
+	VPSRAD       $0x02, Y2, Y2
+	VPSRAD       $0x02, Y9, Y9
 	VPSRAD       $0x0d, Y6, Y6
 	VPSRAD       $0x0d, Y5, Y5
-	VPMULLD      rootby14<>+0(SB), Y6, Y6
-	VPMULLD      rootby14<>+0(SB), Y5, Y5
-	VMOVDQA      Y2, Y8
-	VPADDD       Y6, Y2, Y2
-	VPSUBD       Y6, Y8, Y6
-	VMOVDQA      Y1, Y8
-	VPADDD       Y5, Y1, Y1
-	VPSUBD       Y5, Y8, Y5
-	VPSRAD       $0x0e, Y1, Y1
-	VPSRAD       $0x0e, Y6, Y6
-	VPSRAD       $0x0e, Y5, Y5
-	VPSRAD       $0x0e, Y2, Y2
-	VPMULLD      sin3by12<>+0(SB), Y2, Y8
-	VPMULLD      sin3by12<>+0(SB), Y1, Y9
-	VPMULLD      cos3by12<>+0(SB), Y1, Y1
-	VPMULLD      cos3by12<>+0(SB), Y2, Y2
-	VPSUBD       Y8, Y1, Y1
-	VPADDD       Y9, Y2, Y2
-	VPMULLD      sin1by12<>+0(SB), Y5, Y8
-	VPMULLD      sin1by12<>+0(SB), Y6, Y9
-	VPMULLD      cos1by12<>+0(SB), Y6, Y6
-	VPMULLD      cos1by12<>+0(SB), Y5, Y5
-	VPSUBD       Y8, Y6, Y6
-	VPADDD       Y9, Y5, Y5
-	VMOVDQA      Y0, Y8
-	VPADDD       Y2, Y0, Y0
-	VPSUBD       Y2, Y8, Y2
-	VMOVDQA      Y7, Y8
-	VPADDD       Y5, Y7, Y7
-	VPSUBD       Y5, Y8, Y5
-	VMOVDQA      Y4, Y8
-	VPADDD       Y6, Y4, Y4
-	VPSUBD       Y6, Y8, Y6
-	VMOVDQA      Y3, Y8
-	VPADDD       Y1, Y3, Y3
-	VPSUBD       Y1, Y8, Y1
-	VPSRAD       $0x12, Y0, Y0
-	VPSRAD       $0x12, Y7, Y7
-	VPSRAD       $0x12, Y4, Y4
-	VPSRAD       $0x12, Y3, Y3
-	VPSRAD       $0x12, Y1, Y1
+	VPMULLD      sin6by12<>+0(SB), Y5, Y0
+	VPMULLD      sin6by12<>+0(SB), Y6, Y1
+	VPMULLD      cos6by12<>+0(SB), Y6, Y6
+	VPMULLD      cos6by12<>+0(SB), Y5, Y5
+	VPSUBD       Y0, Y6, Y6
+	VPADDD       Y1, Y5, Y5
+	VMOVDQA      Y9, Y0
+	VPADDD       Y6, Y9, Y9
+	VPSUBD       Y6, Y0, Y6
+	VMOVDQA      Y2, Y0
+	VPADDD       Y5, Y2, Y2
+	VPSUBD       Y5, Y0, Y5
+	VMOVDQA      Y4, Y0
+	VPADDD       Y3, Y4, Y4
+	VPSUBD       Y3, Y0, Y3
+	VPSRAD       $0x0d, Y8, Y8
+	VPSRAD       $0x0d, Y7, Y7
+	VPMULLD      rootby14<>+0(SB), Y8, Y8
+	VPMULLD      rootby14<>+0(SB), Y7, Y7
+	VMOVDQA      Y4, Y0
+	VPADDD       Y8, Y4, Y4
+	VPSUBD       Y8, Y0, Y8
+	VMOVDQA      Y3, Y0
+	VPADDD       Y7, Y3, Y3
+	VPSUBD       Y7, Y0, Y7
+	VPSRAD       $0x0e, Y3, Y3
+	VPSRAD       $0x0e, Y8, Y8
+	VPSRAD       $0x0e, Y7, Y7
+	VPSRAD       $0x0e, Y4, Y4
+	VPMULLD      sin3by12<>+0(SB), Y4, Y0
+	VPMULLD      sin3by12<>+0(SB), Y3, Y1
+	VPMULLD      cos3by12<>+0(SB), Y3, Y3
+	VPMULLD      cos3by12<>+0(SB), Y4, Y4
+	VPSUBD       Y0, Y3, Y3
+	VPADDD       Y1, Y4, Y4
+	VPMULLD      sin1by12<>+0(SB), Y7, Y0
+	VPMULLD      sin1by12<>+0(SB), Y8, Y1
+	VPMULLD      cos1by12<>+0(SB), Y8, Y8
+	VPMULLD      cos1by12<>+0(SB), Y7, Y7
+	VPSUBD       Y0, Y8, Y8
+	VPADDD       Y1, Y7, Y7
+	VMOVDQA      Y2, Y0
+	VPADDD       Y4, Y2, Y2
+	VPSUBD       Y4, Y0, Y4
+	VMOVDQA      Y9, Y0
+	VPADDD       Y7, Y9, Y9
+	VPSUBD       Y7, Y0, Y7
+	VMOVDQA      Y6, Y0
+	VPADDD       Y8, Y6, Y6
+	VPSUBD       Y8, Y0, Y8
+	VMOVDQA      Y5, Y0
+	VPADDD       Y3, Y5, Y5
+	VPSUBD       Y3, Y0, Y3
+	VPSRAD       $0x12, Y2, Y2
+	VPSRAD       $0x12, Y9, Y9
 	VPSRAD       $0x12, Y6, Y6
 	VPSRAD       $0x12, Y5, Y5
-	VPSRAD       $0x12, Y2, Y2
-	VMOVDQU      rowsTogether<>+0(SB), Y9
-	VPACKSSDW    Y7, Y0, Y0
-	VPACKSSDW    Y3, Y4, Y4
-	VPADDW       middle128<>+0(SB), Y0, Y0
-	VPADDW       middle128<>+0(SB), Y4, Y4
-	VPACKUSWB    Y4, Y0, Y0
-	VPERMD       Y0, Y9, Y0
+	VPSRAD       $0x12, Y3, Y3
+	VPSRAD       $0x12, Y8, Y8
+	VPSRAD       $0x12, Y7, Y7
+	VPSRAD       $0x12, Y4, Y4
+	VPACKSSDW    Y9, Y2, Y2
+	VPACKSSDW    Y5, Y6, Y6
+	VPADDW       middleOfOne<>+0(SB), Y2, Y2
+	VPADDW       middleOfOne<>+0(SB), Y6, Y6
+	VPACKUSWB    Y6, Y2, Y2
+	VMOVDQU      rowsOfOne<>+0(SB), Y1
+	VPERMD       Y2, Y1, Y2
+	VMOVQ        X2, (AX)
+	VMOVHPS      X2, (AX)(CX*1)
+	LEAQ         (AX)(CX*2), AX
+	VEXTRACTI128 $0x01, Y2, X0
 	VMOVQ        X0, (AX)
 	VMOVHPS      X0, (AX)(CX*1)
-	VEXTRACTI128 $0x01, Y0, X0
 	LEAQ         (AX)(CX*2), AX
+	VPACKSSDW    Y8, Y3, Y3
+	VPACKSSDW    Y4, Y7, Y7
+	VPADDW       middleOfOne<>+0(SB), Y3, Y3
+	VPADDW       middleOfOne<>+0(SB), Y7, Y7
+	VPACKUSWB    Y7, Y3, Y3
+	VMOVDQU      rowsOfOne<>+0(SB), Y1
+	VPERMD       Y3, Y1, Y3
+	VMOVQ        X3, (AX)
+	VMOVHPS      X3, (AX)(CX*1)
+	LEAQ         (AX)(CX*2), AX
+	VEXTRACTI128 $0x01, Y3, X0
 	VMOVQ        X0, (AX)
 	VMOVHPS      X0, (AX)(CX*1)
-	LEAQ         (AX)(CX*2), AX
-	VPACKSSDW    Y6, Y1, Y1
-	VPACKSSDW    Y2, Y5, Y5
-	VPADDW       middle128<>+0(SB), Y1, Y1
-	VPADDW       middle128<>+0(SB), Y5, Y5
-	VPACKUSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y9, Y1
-	VMOVQ        X1, (AX)
-	VMOVHPS      X1, (AX)(CX*1)
-	VEXTRACTI128 $0x01, Y1, X0
-	LEAQ         (AX)(CX*2), AX
-	VMOVQ        X0, (AX)
-	VMOVHPS      X0, (AX)(CX*1)
+	VZEROUPPER
+	RET
+
+DATA rowsOfTwo<>+0(SB)/4, $0x00000000
+DATA rowsOfTwo<>+4(SB)/4, $0x00000008
+DATA rowsOfTwo<>+8(SB)/4, $0x00000004
+DATA rowsOfTwo<>+12(SB)/4, $0x0000000c
+DATA rowsOfTwo<>+16(SB)/4, $0x00000001
+DATA rowsOfTwo<>+20(SB)/4, $0x00000009
+DATA rowsOfTwo<>+24(SB)/4, $0x00000005
+DATA rowsOfTwo<>+28(SB)/4, $0x0000000d
+DATA rowsOfTwo<>+32(SB)/4, $0x00000002
+DATA rowsOfTwo<>+36(SB)/4, $0x0000000a
+DATA rowsOfTwo<>+40(SB)/4, $0x00000006
+DATA rowsOfTwo<>+44(SB)/4, $0x0000000e
+DATA rowsOfTwo<>+48(SB)/4, $0x00000003
+DATA rowsOfTwo<>+52(SB)/4, $0x0000000b
+DATA rowsOfTwo<>+56(SB)/4, $0x00000007
+DATA rowsOfTwo<>+60(SB)/4, $0x0000000f
+GLOBL rowsOfTwo<>(SB), RODATA|NOPTR, $64
+
+DATA middleOfTwo<>+0(SB)/4, $0x00800080
+DATA middleOfTwo<>+4(SB)/4, $0x00800080
+DATA middleOfTwo<>+8(SB)/4, $0x00800080
+DATA middleOfTwo<>+12(SB)/4, $0x00800080
+DATA middleOfTwo<>+16(SB)/4, $0x00800080
+DATA middleOfTwo<>+20(SB)/4, $0x00800080
+DATA middleOfTwo<>+24(SB)/4, $0x00800080
+DATA middleOfTwo<>+28(SB)/4, $0x00800080
+DATA middleOfTwo<>+32(SB)/4, $0x00800080
+DATA middleOfTwo<>+36(SB)/4, $0x00800080
+DATA middleOfTwo<>+40(SB)/4, $0x00800080
+DATA middleOfTwo<>+44(SB)/4, $0x00800080
+DATA middleOfTwo<>+48(SB)/4, $0x00800080
+DATA middleOfTwo<>+52(SB)/4, $0x00800080
+DATA middleOfTwo<>+56(SB)/4, $0x00800080
+DATA middleOfTwo<>+60(SB)/4, $0x00800080
+GLOBL middleOfTwo<>(SB), RODATA|NOPTR, $64
+
+// func wholeAVX512(dst *byte, stride int, coefs *int16, q *int32)
+// Requires: AVX, AVX2, AVX512BW, AVX512F
+TEXT ·wholeAVX512(SB), NOSPLIT, $0-32
+	MOVQ            dst+0(FP), AX
+	MOVQ            stride+8(FP), CX
+	MOVQ            coefs+16(FP), DX
+	MOVQ            q+24(FP), BX
+	VMOVDQU         (DX), X0
+	VINSERTI128     $0x01, 128(DX), Y0, Y0
+	VPMOVSXWD       Y0, Z2
+	VBROADCASTI64X4 (BX), Z1
+	VPMULLD         Z1, Z2, Z2
+	VMOVDQU         16(DX), X0
+	VINSERTI128     $0x01, 144(DX), Y0, Y0
+	VPMOVSXWD       Y0, Z3
+	VBROADCASTI64X4 32(BX), Z1
+	VPMULLD         Z1, Z3, Z3
+	VMOVDQU         32(DX), X0
+	VINSERTI128     $0x01, 160(DX), Y0, Y0
+	VPMOVSXWD       Y0, Z4
+	VBROADCASTI64X4 64(BX), Z1
+	VPMULLD         Z1, Z4, Z4
+	VMOVDQU         48(DX), X0
+	VINSERTI128     $0x01, 176(DX), Y0, Y0
+	VPMOVSXWD       Y0, Z5
+	VBROADCASTI64X4 96(BX), Z1
+	VPMULLD         Z1, Z5, Z5
+	VMOVDQU         64(DX), X0
+	VINSERTI128     $0x01, 192(DX), Y0, Y0
+	VPMOVSXWD       Y0, Z6
+	VBROADCASTI64X4 128(BX), Z1
+	VPMULLD         Z1, Z6, Z6
+	VMOVDQU         80(DX), X0
+	VINSERTI128     $0x01, 208(DX), Y0, Y0
+	VPMOVSXWD       Y0, Z7
+	VBROADCASTI64X4 160(BX), Z1
+	VPMULLD         Z1, Z7, Z7
+	VMOVDQU         96(DX), X0
+	VINSERTI128     $0x01, 224(DX), Y0, Y0
+	VPMOVSXWD       Y0, Z8
+	VBROADCASTI64X4 192(BX), Z1
+	VPMULLD         Z1, Z8, Z8
+	VMOVDQU         112(DX), X0
+	VINSERTI128     $0x01, 240(DX), Y0, Y0
+	VPMOVSXWD       Y0, Z9
+	VBROADCASTI64X4 224(BX), Z1
+	VPMULLD         Z1, Z9, Z9
+	VPSLLD          $0x11, Z2, Z2
+	VPSLLD          $0x11, Z6, Z6
+	VMOVDQA64       Z2, Z0
+	VPADDD          Z6, Z2, Z2
+	VPSUBD          Z6, Z0, Z6
+	VPMULLD.BCST    sin6by18<>+0(SB), Z8, Z0
+	VPMULLD.BCST    sin6by18<>+0(SB), Z4, Z1
+	VPMULLD.BCST    cos6by18<>+0(SB), Z4, Z4
+	VPMULLD.BCST    cos6by18<>+0(SB), Z8, Z8
+	VPSUBD          Z0, Z4, Z4
+	VPADDD          Z1, Z8, Z8
+	VMOVDQA64       Z6, Z0
+	VPADDD          Z4, Z6, Z6
+	VPSUBD          Z4, Z0, Z4
+	VMOVDQA64       Z2, Z0
+	VPADDD          Z8, Z2, Z2
+	VPSUBD          Z8, Z0, Z8
+	VPSLLD          $0x07, Z9, Z9
+	VPSLLD          $0x07, Z3, Z3
+	VMOVDQA64       Z3, Z0
+	VPADDD          Z9, Z3, Z3
+	VPSUBD          Z9, Z0, Z9
+	VPMULLD.BCST    rootby8<>+0(SB), Z7, Z7
+	VPMULLD.BCST    rootby8<>+0(SB), Z5, Z5
+	VMOVDQA64       Z3, Z0
+	VPADDD          Z5, Z3, Z3
+	VPSUBD          Z5, Z0, Z5
+	VMOVDQA64       Z9, Z0
+	VPADDD          Z7, Z9, Z9
+	VPSUBD          Z7, Z0, Z7
+	VPSRAD          $0x02, Z9, Z9
+	VPSRAD          $0x02, Z5, Z5
+	VPSRAD          $0x02, Z7, Z7
+	VPSRAD          $0x02, Z3, Z3
+	VPMULLD.BCST    sin3by12<>+0(SB), Z3, Z0
+	VPMULLD.BCST    sin3by12<>+0(SB), Z9, Z1
+	VPMULLD.BCST    cos3by12<>+0(SB), Z9, Z9
+	VPMULLD.BCST    cos3by12<>+0(SB), Z3, Z3
+	VPSUBD          Z0, Z9, Z9
+	VPADDD          Z1, Z3, Z3
+	VPMULLD.BCST    sin1by12<>+0(SB), Z7, Z0
+	VPMULLD.BCST    sin1by12<>+0(SB), Z5, Z1
+	VPMULLD.BCST    cos1by12<>+0(SB), Z5, Z5
+	VPMULLD.BCST    cos1by12<>+0(SB), Z7, Z7
+	VPSUBD          Z0, Z5, Z5
+	VPADDD          Z1, Z7, Z7
+	VMOVDQA64       Z2, Z0
+	VPADDD          Z3, Z2, Z2
+	VPSUBD          Z3, Z0, Z3
+	VMOVDQA64       Z6, Z0
+	VPADDD          Z7, Z6, Z6
+	VPSUBD          Z7, Z0, Z7
+	VMOVDQA64       Z4, Z0
+	VPADDD          Z5, Z4, Z4
+	VPSUBD          Z5, Z0, Z5
+	VMOVDQA64       Z8, Z0
+	VPADDD          Z9, Z8, Z8
+	VPSUBD          Z9, Z0, Z9
+	VPUNPCKHDQ      Z6, Z2, Z0
+	VPUNPCKLDQ      Z6, Z2, Z2
+	VMOVDQA64       Z0, Z6
+	VPUNPCKHDQ      Z8, Z4, Z0
+	VPUNPCKLDQ      Z8, Z4, Z4
+	VMOVDQA64       Z0, Z8
+	VPUNPCKHDQ      Z5, Z9, Z0
+	VPUNPCKLDQ      Z5, Z9, Z9
+	VMOVDQA64       Z0, Z5
+	VPUNPCKHDQ      Z3, Z7, Z0
+	VPUNPCKLDQ      Z3, Z7, Z7
+	VMOVDQA64       Z0, Z3
+	VPUNPCKHQDQ     Z4, Z2, Z0
+	VPUNPCKLQDQ     Z4, Z2, Z2
+	VMOVDQA64       Z0, Z4
+	VPUNPCKHQDQ     Z8, Z6, Z0
+	VPUNPCKLQDQ     Z8, Z6, Z6
+	VMOVDQA64       Z0, Z8
+	VPUNPCKHQDQ     Z7, Z9, Z0
+	VPUNPCKLQDQ     Z7, Z9, Z9
+	VMOVDQA64       Z0, Z7
+	VPUNPCKHQDQ     Z3, Z5, Z0
+	VPUNPCKLQDQ     Z3, Z5, Z5
+	VMOVDQA64       Z0, Z3
+	VSHUFI32X4      $0xdd, Z9, Z2, Z0
+	VSHUFI32X4      $0x88, Z9, Z2, Z2
+	VMOVDQA64       Z0, Z9
+	VSHUFI32X4      $0xdd, Z7, Z4, Z0
+	VSHUFI32X4      $0x88, Z7, Z4, Z4
+	VMOVDQA64       Z0, Z7
+	VSHUFI32X4      $0xdd, Z5, Z6, Z0
+	VSHUFI32X4      $0x88, Z5, Z6, Z6
+	VMOVDQA64       Z0, Z5
+	VSHUFI32X4      $0xdd, Z3, Z8, Z0
+	VSHUFI32X4      $0x88, Z3, Z8, Z8
+	VMOVDQA64       Z0, Z3
+	VPADDD.BCST     halfby20<>+0(SB), Z2, Z2
+	VMOVDQA64       Z2, Z0
+	VPADDD          Z9, Z2, Z2
+	VPSUBD          Z9, Z0, Z9
+	VPSRAD          $0x02, Z2, Z2
+	VPSRAD          $0x02, Z9, Z9
+	VPSRAD          $0x0d, Z6, Z6
+	VPSRAD          $0x0d, Z5, Z5
+	VPMULLD.BCST    sin6by12<>+0(SB), Z5, Z0
+	VPMULLD.BCST    sin6by12<>+0(SB), Z6, Z1
+	VPMULLD.BCST    cos6by12<>+0(SB), Z6, Z6
+	VPMULLD.BCST    cos6by12<>+0(SB), Z5, Z5
+	VPSUBD          Z0, Z6, Z6
+	VPADDD          Z1, Z5, Z5
+	VMOVDQA64       Z9, Z0
+	VPADDD          Z6, Z9, Z9
+	VPSUBD          Z6, Z0, Z6
+	VMOVDQA64       Z2, Z0
+	VPADDD          Z5, Z2, Z2
+	VPSUBD          Z5, Z0, Z5
+	VMOVDQA64       Z4, Z0
+	VPADDD          Z3, Z4, Z4
+	VPSUBD          Z3, Z0, Z3
+	VPSRAD          $0x0d, Z8, Z8
+	VPSRAD          $0x0d, Z7, Z7
+	VPMULLD.BCST    rootby14<>+0(SB), Z8, Z8
+	VPMULLD.BCST    rootby14<>+0(SB), Z7, Z7
+	VMOVDQA64       Z4, Z0
+	VPADDD          Z8, Z4, Z4
+	VPSUBD          Z8, Z0, Z8
+	VMOVDQA64       Z3, Z0
+	VPADDD          Z7, Z3, Z3
+	VPSUBD          Z7, Z0, Z7
+	VPSRAD          $0x0e, Z3, Z3
+	VPSRAD          $0x0e, Z8, Z8
+	VPSRAD          $0x0e, Z7, Z7
+	VPSRAD          $0x0e, Z4, Z4
+	VPMULLD.BCST    sin3by12<>+0(SB), Z4, Z0
+	VPMULLD.BCST    sin3by12<>+0(SB), Z3, Z1
+	VPMULLD.BCST    cos3by12<>+0(SB), Z3, Z3
+	VPMULLD.BCST    cos3by12<>+0(SB), Z4, Z4
+	VPSUBD          Z0, Z3, Z3
+	VPADDD          Z1, Z4, Z4
+	VPMULLD.BCST    sin1by12<>+0(SB), Z7, Z0
+	VPMULLD.BCST    sin1by12<>+0(SB), Z8, Z1
+	VPMULLD.BCST    cos1by12<>+0(SB), Z8, Z8
+	VPMULLD.BCST    cos1by12<>+0(SB), Z7, Z7
+	VPSUBD          Z0, Z8, Z8
+	VPADDD          Z1, Z7, Z7
+	VMOVDQA64       Z2, Z0
+	VPADDD          Z4, Z2, Z2
+	VPSUBD          Z4, Z0, Z4
+	VMOVDQA64       Z9, Z0
+	VPADDD          Z7, Z9, Z9
+	VPSUBD          Z7, Z0, Z7
+	VMOVDQA64       Z6, Z0
+	VPADDD          Z8, Z6, Z6
+	VPSUBD          Z8, Z0, Z8
+	VMOVDQA64       Z5, Z0
+	VPADDD          Z3, Z5, Z5
+	VPSUBD          Z3, Z0, Z3
+	VPSRAD          $0x12, Z2, Z2
+	VPSRAD          $0x12, Z9, Z9
+	VPSRAD          $0x12, Z6, Z6
+	VPSRAD          $0x12, Z5, Z5
+	VPSRAD          $0x12, Z3, Z3
+	VPSRAD          $0x12, Z8, Z8
+	VPSRAD          $0x12, Z7, Z7
+	VPSRAD          $0x12, Z4, Z4
+	VPACKSSDW       Z9, Z2, Z2
+	VPACKSSDW       Z5, Z6, Z6
+	VPADDW          middleOfTwo<>+0(SB), Z2, Z2
+	VPADDW          middleOfTwo<>+0(SB), Z6, Z6
+	VPACKUSWB       Z6, Z2, Z2
+	VMOVDQU32       rowsOfTwo<>+0(SB), Z1
+	VPERMD          Z2, Z1, Z2
+	VMOVDQU         X2, (AX)
+	VEXTRACTI32X4   $0x01, Z2, (AX)(CX*1)
+	LEAQ            (AX)(CX*2), AX
+	VEXTRACTI32X4   $0x02, Z2, (AX)
+	VEXTRACTI32X4   $0x03, Z2, (AX)(CX*1)
+	LEAQ            (AX)(CX*2), AX
+	VPACKSSDW       Z8, Z3, Z3
+	VPACKSSDW       Z4, Z7, Z7
+	VPADDW          middleOfTwo<>+0(SB), Z3, Z3
+	VPADDW          middleOfTwo<>+0(SB), Z7, Z7
+	VPACKUSWB       Z7, Z3, Z3
+	VMOVDQU32       rowsOfTwo<>+0(SB), Z1
+	VPERMD          Z3, Z1, Z3
+	VMOVDQU         X3, (AX)
+	VEXTRACTI32X4   $0x01, Z3, (AX)(CX*1)
+	LEAQ            (AX)(CX*2), AX
+	VEXTRACTI32X4   $0x02, Z3, (AX)
+	VEXTRACTI32X4   $0x03, Z3, (AX)(CX*1)
 	VZEROUPPER
 	RET

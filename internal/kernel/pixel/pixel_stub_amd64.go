@@ -30,3 +30,6 @@ func ycbcrAVX2(dst *byte, y *byte, cb *byte, cr *byte, order *[16]byte, step int
 
 //go:noescape
 func wholeAVX2(dst *byte, stride int, coefs *int16, q *int32)
+
+//go:noescape
+func wholeAVX512(dst *byte, stride int, coefs *int16, q *int32)
