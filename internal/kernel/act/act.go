@@ -116,14 +116,26 @@ func SoftmaxBackward(crew *parallel.Crew, rows, c int, y, dy, dx []float32) {
 	})
 }
 
+// unaryLoop and binaryLoop are inner loops with what they work on.
+type (
+	unaryLoop struct {
+		f    func(x, y []float32)
+		x, y []float32
+	}
+	binaryLoop struct {
+		f         func(a, dy, dx []float32)
+		a, dy, dx []float32
+	}
+)
+
 func each(crew *parallel.Crew, f func(x, y []float32), x, y []float32) {
 	fit(len(y), len(x))
-	vec.Split(crew, len(y), 1, func(lo, hi int) { f(x[lo:hi], y[lo:hi]) })
+	vec.Over(crew, len(y), 1, unaryLoop{f, x, y}, func(l unaryLoop, lo, hi int) { l.f(l.x[lo:hi], l.y[lo:hi]) })
 }
 
 func each2(crew *parallel.Crew, f func(a, dy, dx []float32), a, dy, dx []float32) {
 	fit(len(dx), len(a), len(dy))
-	vec.Split(crew, len(dx), 1, func(lo, hi int) { f(a[lo:hi], dy[lo:hi], dx[lo:hi]) })
+	vec.Over(crew, len(dx), 1, binaryLoop{f, a, dy, dx}, func(l binaryLoop, lo, hi int) { l.f(l.a[lo:hi], l.dy[lo:hi], l.dx[lo:hi]) })
 }
 
 func fit(n int, others ...int) {

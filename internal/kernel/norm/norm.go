@@ -21,13 +21,15 @@ func Moments(crew *parallel.Crew, rows, c int, x, mean, variance []float32) {
 	lent := vec.Doubles.Take(2 * c)
 	defer vec.Doubles.Give(lent)
 	about := *lent
-	vec.ReduceRows(crew, rows, c, 1, about[:c], func(lo, hi int, acc []float32) { vec.SumRows(x[lo*c:hi*c], acc) })
+	vec.ReduceOf(crew, rows, 1, about[:c], vec.Terms{C: c, X: x}, func(t vec.Terms, lo, hi int, acc []float32) {
+		vec.SumRows(t.X[lo*t.C:hi*t.C], acc)
+	})
 	for i := range mean {
 		mean[i] = float32(about[i] / n)
 	}
-	vec.ReduceRows(crew, rows, c, 2, about, func(lo, hi int, acc []float32) {
-		vec.SumOff(x[lo*c:hi*c], mean, acc[:c])
-		vec.SumAbout(x[lo*c:hi*c], mean, acc[c:])
+	vec.ReduceOf(crew, rows, 2, about, vec.Terms{C: c, X: x, Mean: mean}, func(t vec.Terms, lo, hi int, acc []float32) {
+		vec.SumOff(t.X[lo*t.C:hi*t.C], t.Mean, acc[:t.C])
+		vec.SumAbout(t.X[lo*t.C:hi*t.C], t.Mean, acc[t.C:])
 	})
 	for i := range mean {
 		off := about[i] / n
@@ -123,9 +125,10 @@ type sums struct{ rstd, dgamma, dbeta []float64 }
 // gradients sums dy and dy·x̂, x̂ = (x-mean)·rstd, in the memory of room [3c].
 func gradients(crew *parallel.Crew, rows, c int, x, dy, mean, variance []float32, eps float32, room []float64) sums {
 	g := sums{dbeta: room[:c], dgamma: room[c : 2*c], rstd: room[2*c:]}
-	vec.ReduceRows(crew, rows, c, 2, room[:2*c], func(lo, hi int, acc []float32) {
-		vec.SumRows(dy[lo*c:hi*c], acc[:c])
-		vec.DotRows(dy[lo*c:hi*c], x[lo*c:hi*c], mean, acc[c:])
+	vec.ReduceOf(crew, rows, 2, room[:2*c], vec.Terms{C: c, X: x, Y: dy, Mean: mean}, func(t vec.Terms, lo, hi int, acc []float32) {
+		dy := t.Y[lo*t.C : hi*t.C]
+		vec.SumRows(dy, acc[:t.C])
+		vec.DotRows(dy, t.X[lo*t.C:hi*t.C], t.Mean, acc[t.C:])
 	})
 	for i := range c {
 		g.rstd[i] = 1 / math.Sqrt(float64(variance[i])+float64(eps))

@@ -41,7 +41,9 @@ func (a Adam) Step(crew *parallel.Crew, t int, w, g, m, v []float32) {
 		eps:   a.Epsilon,
 		decay: a.LearningRate * a.WeightDecay,
 	}
-	vec.Split(crew, len(w), 2, func(lo, hi int) { k.adam(s, w[lo:hi], g[lo:hi], m[lo:hi], v[lo:hi]) })
+	vec.Over(crew, len(w), 2, loop{adamStep: s, w: w, g: g, a: m, b: v}, func(l loop, lo, hi int) {
+		k.adam(l.adamStep, l.w[lo:hi], l.g[lo:hi], l.a[lo:hi], l.b[lo:hi])
+	})
 }
 
 type adamStep struct{ toM, toV, alpha, eps, decay float32 }

@@ -23,6 +23,16 @@ type implementation struct {
 
 var k = implementations()[0].kernels
 
+// loop is what a step works on.
+type loop struct {
+	sgd        func(s sgdStep, w, g, v []float32)
+	w, g, a, b []float32
+	rate       float32
+	adamStep
+	rmspropStep
+	sgdStep
+}
+
 // fit panics where slices differ in length.
 func fit(w []float32, others ...[]float32) {
 	for _, o := range others {
@@ -44,7 +54,7 @@ func Scale(crew *parallel.Crew, x []float32, scale float32) { vec.Scale(crew, sc
 // become 0.
 func Toward(crew *parallel.Crew, y []float32, rate float32, x []float32) {
 	fit(y, x)
-	vec.Split(crew, len(y), 2, func(lo, hi int) { k.toward(rate, x[lo:hi], y[lo:hi]) })
+	vec.Over(crew, len(y), 2, loop{rate: rate, g: x, a: y}, func(l loop, lo, hi int) { k.toward(l.rate, l.g[lo:hi], l.a[lo:hi]) })
 }
 
 // SquareSum is Σ x², in float64.

@@ -23,7 +23,9 @@ type RMSprop struct {
 func (o RMSprop) Step(crew *parallel.Crew, w, g, v, m []float32) {
 	fit(w, g, v, m)
 	s := rmspropStep{o.Rho, o.Momentum, o.LearningRate, o.Epsilon, o.LearningRate * o.WeightDecay}
-	vec.Split(crew, len(w), 2, func(lo, hi int) { k.rmsprop(s, w[lo:hi], g[lo:hi], v[lo:hi], m[lo:hi]) })
+	vec.Over(crew, len(w), 2, loop{rmspropStep: s, w: w, g: g, a: v, b: m}, func(l loop, lo, hi int) {
+		k.rmsprop(l.rmspropStep, l.w[lo:hi], l.g[lo:hi], l.a[lo:hi], l.b[lo:hi])
+	})
 }
 
 type rmspropStep struct{ rho, momentum, rate, eps, decay float32 }

@@ -25,7 +25,9 @@ func (o SGD) Step(crew *parallel.Crew, w, g, v []float32) {
 	if o.Nesterov {
 		step = k.nesterov
 	}
-	vec.Split(crew, len(w), 2, func(lo, hi int) { step(s, w[lo:hi], g[lo:hi], v[lo:hi]) })
+	vec.Over(crew, len(w), 2, loop{sgd: step, sgdStep: s, w: w, g: g, a: v}, func(l loop, lo, hi int) {
+		l.sgd(l.sgdStep, l.w[lo:hi], l.g[lo:hi], l.a[lo:hi])
+	})
 }
 
 type sgdStep struct{ rate, momentum, decay float32 }

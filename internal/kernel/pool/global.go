@@ -8,7 +8,9 @@ import (
 // GlobalAvg computes y[n,c], the mean of x [n,hw,c] over its hw pixels.
 func GlobalAvg(crew *parallel.Crew, n, hw, c int, x, y []float32) {
 	checkGlobal(n, hw, c, len(x), len(y))
-	vec.SumImages(crew, n, hw, c, y, func(lo, hi int, acc []float32) { vec.SumRows(x[lo*c:hi*c], acc) })
+	vec.SumImagesOf(crew, n, hw, y, vec.Terms{C: c, X: x}, func(t vec.Terms, lo, hi int, acc []float32) {
+		vec.SumRows(t.X[lo*t.C:hi*t.C], acc)
+	})
 	for i := range y {
 		y[i] /= float32(hw)
 	}
@@ -17,18 +19,22 @@ func GlobalAvg(crew *parallel.Crew, n, hw, c int, x, y []float32) {
 // GlobalAvgBackward computes dx [n,hw,c] (overwritten) from dy [n,c].
 func GlobalAvgBackward(crew *parallel.Crew, n, hw, c int, dy, dx []float32) {
 	checkGlobal(n, hw, c, len(dx), len(dy))
-	vec.Split(crew, n*hw, c, func(lo, hi int) {
-		lent := vec.Floats.Take(c)
+	type in struct {
+		hw, c  int
+		dy, dx []float32
+	}
+	vec.Over(crew, n*hw, c, in{hw, c, dy, dx}, func(a in, lo, hi int) {
+		lent := vec.Floats.Take(a.c)
 		defer vec.Floats.Give(lent)
 		mean, img := *lent, -1
 		for p := lo; p < hi; p++ {
-			if p/hw != img {
-				img = p / hw
-				for j, v := range dy[img*c : (img+1)*c] {
-					mean[j] = v / float32(hw)
+			if p/a.hw != img {
+				img = p / a.hw
+				for j, v := range a.dy[img*a.c : (img+1)*a.c] {
+					mean[j] = v / float32(a.hw)
 				}
 			}
-			copy(dx[p*c:(p+1)*c], mean)
+			copy(a.dx[p*a.c:(p+1)*a.c], mean)
 		}
 	})
 }

@@ -2,7 +2,10 @@
 // pictures. Pictures are NHWC float32. Results do not depend on the crew.
 package pool
 
-import "github.com/argus-go/argus/internal/parallel"
+import (
+	"github.com/argus-go/argus/internal/kernel/vec"
+	"github.com/argus-go/argus/internal/parallel"
+)
 
 // Shape is a pooling of one picture of H×W pixels and C channels: output
 // pixel (oh, ow) sees input rows oh·StrideH-Top and on, columns
@@ -37,15 +40,20 @@ func (s Shape) check(n, x, y, ldy int) {
 // so that y may be a slice of the channels of a wider tensor.
 func Max(crew *parallel.Crew, s Shape, n int, x, y []float32, ldy int) {
 	s.check(n, len(x), len(y), ldy)
-	s.windows(crew, n, func(w window) {
-		most := y[w.out*ldy:][:s.C]
-		k.max(x[w.in:], w.rows, w.cols, s.W*s.C, s.C, most)
-		if s.share(w) != 1 {
+	parallel.Each(crew, n*s.OutH, loop{s: s, x: x, y: y, ldy: ldy}, loop.maxRow)
+}
+
+func (l loop) maxRow(row int) {
+	for ow := range l.s.OutW {
+		w := l.s.window(row/l.s.OutH, row%l.s.OutH*l.s.OutW+ow)
+		most := l.y[w.out*l.ldy:][:l.s.C]
+		k.max(l.x[w.in:], w.rows, w.cols, l.s.W*l.s.C, l.s.C, most)
+		if l.s.share(w) != 1 {
 			for c, v := range most {
 				most[c] = max(v, 0)
 			}
 		}
-	})
+	}
 }
 
 // Avg computes the mean of each window as TensorFlow does: padding is left
@@ -53,15 +61,20 @@ func Max(crew *parallel.Crew, s Shape, n int, x, y []float32, ldy int) {
 // in Max.
 func Avg(crew *parallel.Crew, s Shape, n int, x, y []float32, ldy int) {
 	s.check(n, len(x), len(y), ldy)
-	s.windows(crew, n, func(w window) {
-		mean := y[w.out*ldy:][:s.C]
-		k.avg(x[w.in:], w.rows, w.cols, s.W*s.C, s.C, mean)
-		if share := s.share(w); share != 1 {
+	parallel.Each(crew, n*s.OutH, loop{s: s, x: x, y: y, ldy: ldy}, loop.avgRow)
+}
+
+func (l loop) avgRow(row int) {
+	for ow := range l.s.OutW {
+		w := l.s.window(row/l.s.OutH, row%l.s.OutH*l.s.OutW+ow)
+		mean := l.y[w.out*l.ldy:][:l.s.C]
+		k.avg(l.x[w.in:], w.rows, w.cols, l.s.W*l.s.C, l.s.C, mean)
+		if share := l.s.share(w); share != 1 {
 			for c := range mean {
 				mean[c] *= share
 			}
 		}
-	})
+	}
 }
 
 // share is the part of a window that counts as pixels of the picture.
@@ -81,34 +94,52 @@ func MaxBackward(crew *parallel.Crew, s Shape, n int, x, y, dy, dx []float32) {
 	if len(dx) != len(x) || len(dy) != len(y) {
 		panic("pool: slices do not fit the shape")
 	}
-	s.pictures(crew, n, func(i, lo, hi int) {
-		clearChannels(dx[i*s.in():][:s.in()], s.C, lo, hi)
-		for p := range s.OutH * s.OutW {
-			w := s.window(i, p)
-			at := w.out * s.C
-			k.maxBack(x[w.in+lo:], dx[w.in+lo:], w.rows, w.cols, s.W*s.C, s.C, y[at+lo:at+hi], dy[at+lo:at+hi])
-		}
-	})
+	parallel.Each(crew, n*s.groups(), loop{s: s, x: x, y: y, dy: dy, dx: dx}, loop.maxBack)
+}
+
+func (l loop) maxBack(task int) {
+	s := &l.s
+	i, lo, hi := s.group(task)
+	clearChannels(l.dx[i*s.in():][:s.in()], s.C, lo, hi)
+	for p := range s.OutH * s.OutW {
+		w := s.window(i, p)
+		at := w.out * s.C
+		k.maxBack(l.x[w.in+lo:], l.dx[w.in+lo:], w.rows, w.cols, s.W*s.C, s.C, l.y[at+lo:at+hi], l.dy[at+lo:at+hi])
+	}
 }
 
 // AvgBackward computes dx [n,H,W,C] (overwritten) from dy [n,OutH,OutW,C].
 func AvgBackward(crew *parallel.Crew, s Shape, n int, dy, dx []float32) {
 	s.check(n, len(dx), len(dy), s.C)
-	s.pictures(crew, n, func(i, lo, hi int) {
-		clearChannels(dx[i*s.in():][:s.in()], s.C, lo, hi)
-		shared := make([]float32, hi-lo)
-		for p := range s.OutH * s.OutW {
-			w := s.window(i, p)
-			dy := dy[w.out*s.C+lo : w.out*s.C+hi]
-			if share := s.share(w); share != 1 {
-				for c, v := range dy {
-					shared[c] = v * share
-				}
-				dy = shared
+	parallel.Each(crew, n*s.groups(), loop{s: s, dy: dy, dx: dx}, loop.avgBack)
+}
+
+func (l loop) avgBack(task int) {
+	s := &l.s
+	i, lo, hi := s.group(task)
+	clearChannels(l.dx[i*s.in():][:s.in()], s.C, lo, hi)
+	lent := vec.Floats.Take(group)
+	defer vec.Floats.Give(lent)
+	shared := (*lent)[:hi-lo]
+	for p := range s.OutH * s.OutW {
+		w := s.window(i, p)
+		dy := l.dy[w.out*s.C+lo : w.out*s.C+hi]
+		if share := s.share(w); share != 1 {
+			for c, v := range dy {
+				shared[c] = v * share
 			}
-			k.spread(dy, dx[w.in+lo:], w.rows, w.cols, s.W*s.C, s.C)
+			dy = shared
 		}
-	})
+		k.spread(dy, l.dx[w.in+lo:], w.rows, w.cols, s.W*s.C, s.C)
+	}
+}
+
+// loop is what a pooling works on: forwards a row of outputs a task, backwards
+// a group of channels of a picture.
+type loop struct {
+	s            Shape
+	x, y, dy, dx []float32
+	ldy          int
 }
 
 // window is the part of a window inside the picture: the index of its first
@@ -127,25 +158,16 @@ func (s Shape) window(i, p int) window {
 	}
 }
 
-// windows visits every output pixel, an output row a task.
-func (s Shape) windows(crew *parallel.Crew, n int, f func(window)) {
-	crew.Do(n*s.OutH, func(i int) {
-		for ow := range s.OutW {
-			f(s.window(i/s.OutH, i%s.OutH*s.OutW+ow))
-		}
-	})
-}
-
 // group is the number of channels a backward task holds: windows overlap, so
 // a picture is split by channels, never by rows.
 const group = 128
 
-func (s Shape) pictures(crew *parallel.Crew, n int, f func(i, lo, hi int)) {
-	groups := (s.C + group - 1) / group
-	crew.Do(n*groups, func(t int) {
-		lo := t % groups * group
-		f(t/groups, lo, min(lo+group, s.C))
-	})
+func (s Shape) groups() int { return (s.C + group - 1) / group }
+
+// group returns the picture and the channels of a backward task.
+func (s Shape) group(task int) (i, lo, hi int) {
+	lo = task % s.groups() * group
+	return task / s.groups(), lo, min(lo+group, s.C)
 }
 
 func clearChannels(x []float32, c, lo, hi int) {
