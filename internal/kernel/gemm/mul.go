@@ -35,7 +35,7 @@ func (p *Packed) MulRows(crew *parallel.Crew, rows *Rows, n int, a []float32, im
 	if n == 0 || rows.M == 0 || p.n == 0 {
 		return
 	}
-	j := &product{p: p, rows: rows, n: n, a: a, image: image, c: c, imageC: imageC, ldc: ldc, ep: ep}
+	j := product{p: p, rows: rows, n: n, a: a, image: image, c: c, imageC: imageC, ldc: ldc, ep: ep}
 	j.check()
 	// Neighbouring tasks share rows of A, not a panel.
 	panels := len(p.panels)
@@ -45,7 +45,8 @@ func (p *Packed) MulRows(crew *parallel.Crew, rows *Rows, n int, a []float32, im
 	if 2*n*rows.M*p.n*p.k < smallFlops {
 		parts, crew = 1, nil
 	}
-	crew.Do(parts*panels, func(i int) { j.task(&p.panels[i%panels], i/panels, parts) })
+	j.parts = parts
+	parallel.Each(crew, parts*panels, j, product.work)
 }
 
 // A product is one call of MulRows.
@@ -57,6 +58,13 @@ type product struct {
 	image, imageC, ldc int
 	line, lineStep     int
 	ep                 Epilogue
+	parts              int // that the rows of a panel are divided into
+}
+
+// work does one task.
+func (j product) work(i int) {
+	panels := len(j.p.panels)
+	j.task(&j.p.panels[i%panels], i/panels, j.parts)
 }
 
 func (j *product) check() {

@@ -60,10 +60,16 @@ func (p *Packed) pack(crew *parallel.Crew, b []float32, k, n, ldb int, trans boo
 	if k*n < 1<<14 {
 		crew = nil
 	}
-	crew.Do(len(p.panels), func(i int) {
-		w := &p.panels[i]
-		p.impl.packPanel(p.data[w.at:], w, b, k, ldb, trans)
+	parallel.Each(crew, len(p.panels), packing{p, b}, func(j packing, i int) {
+		p, w := j.p, &j.p.panels[i]
+		p.impl.packPanel(p.data[w.at:], w, j.b, p.k, p.ldb, p.trans)
 	})
+}
+
+// A packing is one call of pack.
+type packing struct {
+	p *Packed
+	b []float32
 }
 
 // layout divides n columns into panels of impl and makes room.
@@ -178,11 +184,15 @@ func (p *Packed) PackTaps(crew *parallel.Crew, kernel []float32, taps []int, n, 
 		p.layout(best, len(taps)*k, n)
 	}
 	p.ldb, p.trans = 0, false
-	crew.Do(len(p.panels), func(i int) {
-		w := &p.panels[i]
-		width := w.vectors * p.impl.lanes
-		for t, tap := range taps {
-			p.impl.packPanel(p.data[w.at+t*k*width:], w, kernel[tap*n*k:], k, k, true)
+	type taken struct {
+		packing
+		taps []int
+	}
+	parallel.Each(crew, len(p.panels), taken{packing{p, kernel}, taps}, func(j taken, i int) {
+		p, w := j.p, &j.p.panels[i]
+		k, width := p.k/len(j.taps), w.vectors*p.impl.lanes
+		for t, tap := range j.taps {
+			p.impl.packPanel(p.data[w.at+t*k*width:], w, j.b[tap*p.n*k:], k, k, true)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package gemm
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/argus-go/argus/internal/parallel"
 )
@@ -25,7 +26,8 @@ func (r *Rows) TransMul(crew *parallel.Crew, n int, a []float32, image int, cols
 	if need := (r.Segs*r.Seg-1)*ldc + cols; len(c) < need {
 		panic(fmt.Sprintf("gemm: C has %d elements, %d rows need %d", len(c), r.Segs*r.Seg, need))
 	}
-	j := &transProduct{r: r, impl: best, n: n, a: a, image: image, b: b, imageB: imageB, ldb: ldb, c: c, ldc: ldc, accumulate: accumulate}
+	j := transProducts.Get().(*transProduct)
+	*j = transProduct{r: r, impl: best, n: n, a: a, image: image, b: b, imageB: imageB, ldb: ldb, c: c, ldc: ldc, accumulate: accumulate}
 	j.panels = best.split(j.room[:0], cols)
 	if 2*n*r.M*r.Segs*r.Seg*cols < smallFlops {
 		crew = nil
@@ -39,10 +41,21 @@ func (r *Rows) TransMul(crew *parallel.Crew, n int, a []float32, image int, cols
 	blocks := n * j.perImage()
 	chunk := max(chunkBytes/4, r.Segs*r.Seg*cols)/(depthT*(r.Seg+cols)) + 1
 	for g := 0; g < blocks; g += chunk {
-		crew.Do(r.Segs*panels*parts, func(i int) {
-			j.task(g, min(g+chunk, blocks), i/panels/parts, &j.panels[i/parts%panels], i%parts, parts)
+		parallel.Each(crew, r.Segs*panels*parts, transTask{j, g, min(g+chunk, blocks), parts}, func(t transTask, i int) {
+			panels := len(t.panels)
+			t.task(t.g0, t.g1, i/panels/t.parts, &t.panels[i/t.parts%panels], i%t.parts, t.parts)
 		})
 	}
+	*j = transProduct{} // holds on to nothing
+	transProducts.Put(j)
+}
+
+var transProducts = sync.Pool{New: func() any { return new(transProduct) }}
+
+// A transTask is some blocks of rows of a transProduct.
+type transTask struct {
+	*transProduct
+	g0, g1, parts int
 }
 
 // chunkBytes of A and B stay in the second-level cache.
