@@ -4,6 +4,7 @@ package loss
 import (
 	"math"
 
+	"github.com/argus-go/argus/internal/kernel/vec"
 	"github.com/argus-go/argus/internal/parallel"
 )
 
@@ -23,30 +24,54 @@ func CrossEntropy[L int | int32 | float32](crew *parallel.Crew, n, classes int, 
 		dlogits != nil && len(dlogits) != n*classes {
 		panic("loss: slices do not fit")
 	}
-	losses := make([]float64, n)
-	crew.Do(n, func(i int) {
-		weight, label := 1.0, int(labels[i])
-		if weights != nil {
-			weight = float64(weights[i])
-		}
-		if label < 0 || label >= classes || L(label) != labels[i] {
+	for _, l := range labels {
+		if !(l >= 0 && l < L(classes) && L(int(l)) == l) {
 			panic("loss: label outside the classes")
 		}
-		var d []float32
-		if dlogits != nil {
-			d = dlogits[i*classes : (i+1)*classes]
-		}
-		if weight == 0 {
-			clear(d)
-			return
-		}
-		losses[i] = weight * row(logits[i*classes:(i+1)*classes], label, float64(smoothing), weight/float64(n), d)
-	})
+	}
+	lent := vec.Doubles.Take(n)
+	defer vec.Doubles.Give(lent)
+	losses := *lent
+	b := batch[L]{classes, logits, dlogits, weights, labels, float64(smoothing), losses}
+	if n*classes < share {
+		crew = nil
+	}
+	parallel.Each(crew, n, b, batch[L].row)
 	sum := 0.0
 	for _, l := range losses {
 		sum += l
 	}
 	return sum / float64(max(n, 1))
+}
+
+// share is how many values are worth sharing out.
+const share = 4096
+
+// A batch is what CrossEntropy works on.
+type batch[L int | int32 | float32] struct {
+	classes                  int
+	logits, dlogits, weights []float32
+	labels                   []L
+	smoothing                float64
+	losses                   []float64
+}
+
+func (b batch[L]) row(i int) {
+	weight := 1.0
+	if b.weights != nil {
+		weight = float64(b.weights[i])
+	}
+	var d []float32
+	if b.dlogits != nil {
+		d = b.dlogits[i*b.classes : (i+1)*b.classes]
+	}
+	b.losses[i] = 0
+	if weight == 0 {
+		clear(d)
+		return
+	}
+	x := b.logits[i*b.classes : (i+1)*b.classes]
+	b.losses[i] = weight * row(x, int(b.labels[i]), b.smoothing, weight/float64(len(b.losses)), d)
 }
 
 // row returns the loss of one row and writes scale·(softmax - target) to d.
@@ -57,7 +82,9 @@ func row(x []float32, label int, smoothing, scale float64, d []float32) float64 
 			m = float64(v)
 		}
 	}
-	sum, p := 0.0, make([]float64, len(x))
+	lent := vec.Doubles.Take(len(x))
+	defer vec.Doubles.Give(lent)
+	sum, p := 0.0, *lent
 	for i, v := range x {
 		p[i] = math.Exp(float64(v) - m)
 		sum += p[i]
