@@ -63,6 +63,9 @@ func (c *Classifier) calibrated(ctx context.Context, data Dataset, accuracy floa
 	if s.model.Top == nil {
 		return nil, ErrNotFitted
 	}
+	if s, err = s.whole(); err != nil {
+		return nil, err
+	}
 	_, features, err := c.extract(ctx, s, data, hooks)
 	if err != nil {
 		return nil, err

@@ -174,7 +174,7 @@ func TestAnyTopThatEndsInSoftmaxIsCalibrated(t *testing.T) {
 			m.Top = top
 			w, err := nn.Init(m.Whole(), m.Input.Shape(), 1)
 			require.NoError(t, err)
-			c, err := assemble(m, w, data.Classes(), preprocessOf(m.Input), info)
+			c, err := assemble(&snapshot{model: m, weights: w, prep: preprocessOf(m.Input), info: info}, w.Shapes(), freezerOf(w), data.Classes())
 			require.NoError(t, err, name)
 			before := accuracy(t, c, data.Test())
 			first, err := c.Calibrate(context.Background(), data.Val(), .5)

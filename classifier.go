@@ -28,7 +28,8 @@ type Classifier struct {
 // A snapshot is a network with its weights, ready to run. It never changes.
 type snapshot struct {
 	model   nn.Model   // Top is nil until there is a head; a head ends in softmax
-	weights nn.Weights // of body and top
+	weights nn.Weights // of body and top; nil where read gives them
+	read    func() (nn.Weights, error)
 	prep    Preprocess // complete
 	info    Info
 	runner  *runner
@@ -148,11 +149,30 @@ func (c *Classifier) load(ctx context.Context, progress func(done, total int64))
 // newSnapshot readies a network to run; body, where not nil, is a plan of the
 // same body with the same weights to share.
 func newSnapshot(model nn.Model, weights nn.Weights, prep Preprocess, info Info, body *nn.Plan) (*snapshot, error) {
-	r, err := newRunner(model, weights, prep.Size, body)
+	r, err := newRunner(model, freezerOf(weights), prep.Size, body)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", model.Name, err)
 	}
-	return &snapshot{model, weights, prep, info, r}, nil
+	return &snapshot{model: model, weights: weights, prep: prep, info: info, runner: r}, nil
+}
+
+// all are the weights of body and top.
+func (s *snapshot) all() (nn.Weights, error) {
+	if s.weights != nil {
+		return s.weights, nil
+	}
+	return s.read()
+}
+
+// whole is s with its weights in memory.
+func (s *snapshot) whole() (*snapshot, error) {
+	weights, err := s.all()
+	if err != nil {
+		return nil, err
+	}
+	t := *s
+	t.weights = weights
+	return &t, nil
 }
 
 // preprocessOf is what a network expects of a picture. It lists the channels as

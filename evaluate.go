@@ -125,7 +125,7 @@ func (c *Classifier) extract(ctx context.Context, s *snapshot, data Dataset, hoo
 	x := c.newExtractor(s.runner, s.prep, s.info.limits())
 	x.progress = func(done, total int) { hooks.progress(FeaturesStage, int64(done), int64(total)) }
 	if fit := s.info.Fit; fit != nil {
-		if err := x.openCache(fit.CacheDir, fit.CacheBytes, s.model.Body, s.weights); err != nil {
+		if err := x.openCache(fit.CacheDir, fit.CacheBytes, s.model.Body, s); err != nil {
 			return nil, rows{}, err
 		}
 	}

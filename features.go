@@ -72,11 +72,15 @@ func (c *Classifier) newExtractor(r *runner, prep Preprocess, limits Limits) *ex
 	}
 }
 
-// openCache makes x keep its rows under dir. Layers and weights are those
-// of the body.
-func (x *extractor) openCache(dir string, limit int64, layers nn.Layer, weights nn.Weights) error {
+// openCache makes x keep its rows under dir. Layers are the body's, s has its
+// weights.
+func (x *extractor) openCache(dir string, limit int64, layers nn.Layer, s *snapshot) error {
 	if dir == "" {
 		return nil
+	}
+	weights, err := s.all()
+	if err != nil {
+		return err
 	}
 	key, err := planKey(layers, x.runner.body.In, weights, x.reader.Preprocess)
 	if err != nil {

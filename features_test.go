@@ -74,7 +74,7 @@ func TestBrokenPicturesAndCachedOnesGoTogether(t *testing.T) {
 	for range 2 {
 		x := c.newExtractor(s.runner, s.prep, Limits{})
 		x.reader.Threads = 4
-		require.NoError(t, x.openCache(dir, 0, s.model.Body, s.weights))
+		require.NoError(t, x.openCache(dir, 0, s.model.Body, s))
 		before := again
 		again, err = x.run(t.Context(), data.samples)
 		require.NoError(t, err)

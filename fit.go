@@ -98,6 +98,9 @@ func (f *fit) begin(ctx context.Context) (err error) {
 	if f.before, err = f.c.load(ctx, func(done, total int64) { f.hooks.progress(WeightsStage, done, total) }); err != nil {
 		return err
 	}
+	if f.before, err = f.before.whole(); err != nil {
+		return err
+	}
 	network := preprocessOf(f.before.model.Input)
 	if f.options.Preprocess == (Preprocess{}) { // as it was trained before
 		f.options.Preprocess = f.before.prep
@@ -140,7 +143,7 @@ func (f *fit) extract(ctx context.Context, r *runner, layers nn.Layer, data Data
 	x.strict = f.options.Strict
 	f.augment(x)
 	x.progress = func(done, total int) { f.hooks.progress(FeaturesStage, int64(done), int64(total)) }
-	if err := x.openCache(f.options.CacheDir, f.options.CacheBytes, layers, f.before.weights); err != nil {
+	if err := x.openCache(f.options.CacheDir, f.options.CacheBytes, layers, f.before); err != nil {
 		return all, err
 	}
 	if all, err = x.run(ctx, data.samples); err != nil {

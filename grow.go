@@ -22,7 +22,11 @@ func (c *Classifier) WithClasses(ctx context.Context, classes []string) (*Classi
 	}
 	model := s.model
 	model.Top = nil
-	weights, err := s.weights.Of(model.Body, s.prep.shape())
+	all, err := s.all()
+	if err != nil {
+		return nil, fmt.Errorf("argus: with classes: %w", err)
+	}
+	weights, err := all.Of(model.Body, s.prep.shape())
 	if err != nil {
 		return nil, fmt.Errorf("argus: with classes: %w", err)
 	}

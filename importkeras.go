@@ -122,7 +122,7 @@ func importKeras(path string, labels []string, prep Preprocess) (*Classifier, er
 		return nil, err
 	}
 	origin := nn.Origin{Source: "Keras model " + filepath.Base(path), Digest: "sha256:" + hex.EncodeToString(digest.Sum(nil))}
-	return assemble(model, weights, labels, prep, Info{Origin: origin})
+	return assemble(&snapshot{model: model, weights: weights, prep: prep, info: Info{Origin: origin}}, weights.Shapes(), freezerOf(weights), labels)
 }
 
 // inputOf is the network's input for a preprocessing: preprocessOf turned round.

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"runtime"
 	"strconv"
 	"unicode/utf8"
 
@@ -76,7 +77,11 @@ func (c *Classifier) content() ([]safetensors.Tensor, map[string]string, error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := s.weights.Check(s.model.Whole(), s.prep.shape(), true); err != nil {
+	weights, err := s.all()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := weights.Check(s.model.Whole(), s.prep.shape(), true); err != nil {
 		return nil, nil, err
 	}
 	for _, label := range c.classes {
@@ -92,8 +97,8 @@ func (c *Classifier) content() ([]safetensors.Tensor, map[string]string, error) 
 		}
 		metadata[key] = string(text)
 	}
-	tensors := make([]safetensors.Tensor, 0, len(s.weights))
-	for name, t := range s.weights {
+	tensors := make([]safetensors.Tensor, 0, len(weights))
+	for name, t := range weights {
 		tensors = append(tensors, safetensors.Tensor{Name: name, Shape: t.Shape, Data: t.Data})
 	}
 	metadata[safetensors.DigestKey], err = safetensors.Digest(tensors, metadata)
@@ -103,12 +108,17 @@ func (c *Classifier) content() ([]safetensors.Tensor, map[string]string, error) 
 // LoadClassifier reads a file that Save wrote. Errors name it and say what is
 // wrong with it. The classifier can be fitted again; its backbone is then its
 // own body.
+//
+// To predict takes the weights in one form, packed. Fit, Save and what else needs
+// them as they are in the file reads them from there again: it stays open until
+// nobody has the classifier any more (on Windows it is kept in memory). It may be
+// removed or another put in its place, but one that is written over is an error
+// then.
 func LoadClassifier(path string) (*Classifier, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("argus: model %s: %w", path, withoutPath(err))
 	}
-	defer f.Close()
 	return loadFile(f, path)
 }
 
@@ -119,11 +129,10 @@ func LoadClassifierFS(fsys fs.FS, name string) (*Classifier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("argus: model %s: %w", name, withoutPath(err))
 	}
-	defer f.Close()
 	return loadFile(f, name)
 }
 
-// ReadClassifier is LoadClassifier for what r reads, to its end.
+// ReadClassifier is LoadClassifier for what r reads, to its end, and keeps.
 func ReadClassifier(r io.Reader) (*Classifier, error) {
 	c, err := readClassifier(r)
 	if err != nil {
@@ -132,16 +141,11 @@ func ReadClassifier(r io.Reader) (*Classifier, error) {
 	return c, nil
 }
 
+// loadFile closes f unless the classifier goes on reading from it.
 func loadFile(f fs.File, name string) (*Classifier, error) {
-	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("is not a regular file: %v", info.Mode())
-	}
-	var c *Classifier
-	if at, ok := f.(io.ReaderAt); err == nil && ok {
-		c, err = decodeClassifier(at, info.Size())
-	} else if err == nil {
-		c, err = readClassifier(f)
+	c, kept, err := openClassifier(f)
+	if !kept {
+		f.Close()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("argus: model %s: %w", name, err)
@@ -149,20 +153,77 @@ func loadFile(f fs.File, name string) (*Classifier, error) {
 	return c, nil
 }
 
+func openClassifier(f fs.File) (c *Classifier, kept bool, err error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, false, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, false, fmt.Errorf("is not a regular file: %v", info.Mode())
+	}
+	file, ok := f.(*os.File)
+	if !ok || runtime.GOOS == "windows" { // where a file that is open cannot be replaced
+		c, err = readClassifier(f)
+		return c, false, err
+	}
+	tensors, err := safetensors.New(file, info.Size())
+	if err != nil {
+		return nil, false, err
+	}
+	c, err = decodeClassifier(&storedModel{File: tensors}, file)
+	return c, err == nil, err
+}
+
 func readClassifier(r io.Reader) (*Classifier, error) {
 	data, err := io.ReadAll(r)
 	if err != nil {
 		return nil, err
 	}
-	return decodeClassifier(bytes.NewReader(data), int64(len(data)))
-}
-
-// decodeClassifier reads a model of size bytes.
-func decodeClassifier(r io.ReaderAt, size int64) (*Classifier, error) {
-	f, err := safetensors.New(r, size)
+	f, err := safetensors.Parse(data)
 	if err != nil {
 		return nil, err
 	}
+	return decodeClassifier(&storedModel{f, true}, bytes.NewReader(data))
+}
+
+// A storedModel is a model file's tensors.
+type storedModel struct {
+	*safetensors.File
+	inMemory bool
+}
+
+// weights reads them, which on disk may be others than they were.
+func (f *storedModel) weights() (nn.Weights, error) {
+	if !f.inMemory {
+		if err := f.Verify(); err != nil {
+			return nil, fmt.Errorf("the model file has changed since it was loaded: %w", err)
+		}
+	}
+	weights := nn.Weights{}
+	for _, name := range f.Names() {
+		values, shape, err := f.Float32(name)
+		if err != nil {
+			return nil, err
+		}
+		weights[name] = nn.Tensor{Shape: shape, Data: values}
+	}
+	return weights, nil
+}
+
+func (f *storedModel) shapes() (map[string][]int, error) {
+	shapes := map[string][]int{}
+	for _, name := range f.Names() {
+		info, err := f.Info(name)
+		if err != nil {
+			return nil, err
+		}
+		shapes[name] = info.Shape
+	}
+	return shapes, nil
+}
+
+// decodeClassifier reads a model whose bytes are r's.
+func decodeClassifier(f *storedModel, r io.ReaderAt) (*Classifier, error) {
 	metadata := f.Metadata()
 	if err := checkVersion(metadata); err != nil {
 		return nil, err
@@ -181,15 +242,15 @@ func decodeClassifier(r io.ReaderAt, size int64) (*Classifier, error) {
 			return nil, fmt.Errorf("%s: %w", key, err)
 		}
 	}
-	weights := nn.Weights{}
-	for _, name := range f.Names() {
-		values, shape, err := f.Float32(name)
-		if err != nil {
-			return nil, err
-		}
-		weights[name] = nn.Tensor{Shape: shape, Data: values}
+	shapes, err := f.shapes()
+	if err != nil {
+		return nil, err
 	}
-	return assemble(model, weights, labels, prep, info)
+	s := &snapshot{model: model, read: f.weights, prep: prep, info: info}
+	freeze := func(l nn.Layer, in nn.Shape) (*nn.Plan, error) {
+		return nn.FreezeFrom(l, in, func(p nn.Param, dst []float32) error { return f.ReadFloat32(p.Name, dst) })
+	}
+	return assemble(s, shapes, freeze, labels)
 }
 
 // checkVersion says whether metadata are of a file that this package reads.
@@ -229,37 +290,39 @@ func checkSpelling(r io.ReaderAt) error {
 	return nil
 }
 
-// assemble makes a classifier of what stood in a file, and trusts none of it.
-func assemble(model nn.Model, weights nn.Weights, labels []string, prep Preprocess, info Info) (*Classifier, error) {
+// assemble makes a classifier of what stood in a file, and trusts none of it:
+// shapes are those of its tensors.
+func assemble(s *snapshot, shapes map[string][]int, freeze freezer, labels []string) (*Classifier, error) {
+	model := s.model
 	if model.Top == nil {
 		return nil, fmt.Errorf("%s: the network has no top", networkKey)
 	}
 	if err := model.Check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", networkKey, err)
 	}
-	if err := prep.check(); err != nil {
+	if err := s.prep.check(); err != nil {
 		return nil, err
 	}
-	out, err := nn.OutShape(model.Whole(), prep.shape())
+	out, err := nn.OutShape(model.Whole(), s.prep.shape())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", networkKey, err)
 	}
 	if out.Size() != len(labels) {
 		return nil, fmt.Errorf("%s: the network tells %d classes apart, the file names %d", labelsKey, out.Size(), len(labels))
 	}
-	if err := weights.Check(model.Whole(), prep.shape(), true); err != nil {
+	if err := nn.CheckShapes(model.Whole(), s.prep.shape(), true, shapes); err != nil {
 		return nil, err
 	}
-	if l := info.limits(); l.Bytes < 0 || l.Pixels < 0 {
+	if l := s.info.limits(); l.Bytes < 0 || l.Pixels < 0 {
 		return nil, fmt.Errorf("%s: limits are %d bytes and %d pixels", infoKey, l.Bytes, l.Pixels)
 	}
-	c, err := newClassifier(nn.Backbone{Model: model, Weights: nn.Fixed(weights), Classes: labels, Origin: info.Origin}, labels)
+	source := func(context.Context, func(done, total int64)) (nn.Weights, error) { return s.all() }
+	c, err := newClassifier(nn.Backbone{Model: model, Weights: source, Classes: labels, Origin: s.info.Origin}, labels)
 	if err != nil {
 		return nil, err
 	}
-	s, err := newSnapshot(model, weights, prep, info, nil)
-	if err != nil {
-		return nil, err
+	if s.runner, err = newRunner(model, freeze, s.prep.Size, nil); err != nil {
+		return nil, fmt.Errorf("%s: %w", model.Name, err)
 	}
 	c.now.Store(s)
 	return c, nil

@@ -59,7 +59,7 @@ func tinyTrained(t testing.TB) *Classifier {
 			Best:   1, ValAccuracy: wilson(2, 3), Seconds: FitSeconds{Train: .5, Total: 1},
 		},
 	}
-	trained.runner, err = newRunner(trained.model, trained.weights, trained.prep.Size, nil)
+	trained.runner, err = newRunner(trained.model, freezerOf(trained.weights), trained.prep.Size, nil)
 	require.NoError(t, err)
 	c.now.Store(&trained)
 	return c
@@ -344,6 +344,41 @@ func TestClassifiersThatCouldNotBeLoadedAreNotSaved(t *testing.T) {
 }
 
 // TestAVersion1FileLoadsForEver must not be changed, nor the file.
+func TestALoadedClassifierReadsItsWeightsFromTheFileItWasGiven(t *testing.T) {
+	c := tinyTrained(t)
+	file := fileOf(t, c)
+	path := filepath.Join(t.TempDir(), "tiny.argus")
+	load := func() *Classifier {
+		require.NoError(t, os.WriteFile(path, file, 0o600))
+		c, err := LoadClassifier(path)
+		require.NoError(t, err)
+		require.Nil(t, c.now.Load().weights, "they lie in memory")
+		return c
+	}
+	removed := load()
+	require.NoError(t, os.Remove(path))
+	require.Equal(t, file, fileOf(t, removed))
+
+	replaced := load()
+	require.NoError(t, replaced.Save(path))
+	require.Equal(t, file, fileOf(t, replaced))
+	_, err := replaced.WithClasses(context.Background(), []string{"a", "b"})
+	require.NoError(t, err)
+
+	over := load()
+	before := answers(t, over)
+	for _, damage := range []func() error{
+		func() error { return os.WriteFile(path, slices.Concat(file[:len(file)-1], []byte{file[len(file)-1] ^ 1}), 0o600) },
+		func() error { return os.Truncate(path, int64(len(file)/2)) },
+		func() error { return os.WriteFile(path, nil, 0o600) },
+	} {
+		require.NoError(t, damage())
+		require.Equal(t, before, answers(t, over))
+		_, err := over.WriteTo(io.Discard)
+		require.ErrorContains(t, err, "argus: save: the model file has changed since it was loaded: ")
+	}
+}
+
 func TestAVersion1FileLoadsForEver(t *testing.T) {
 	if *writeV1 != "" {
 		require.NoError(t, tinyTrained(t).Save(*writeV1))

@@ -149,6 +149,9 @@ func (c *Classifier) normalFeatures(ctx context.Context, data Dataset, o DoubtOp
 	}
 	body := s.runner
 	if body.body.In != prep.shape() {
+		if s, err = s.whole(); err != nil {
+			return rows{}, err
+		}
 		plan, err := nn.Freeze(s.model.Body, prep.shape(), s.weights)
 		if err != nil {
 			return rows{}, err
@@ -157,7 +160,7 @@ func (c *Classifier) normalFeatures(ctx context.Context, data Dataset, o DoubtOp
 	}
 	x := c.newExtractor(body, prep, o.Limits)
 	x.progress = func(done, total int) { hooks.progress(FeaturesStage, int64(done), int64(total)) }
-	if err := x.openCache(o.CacheDir, o.CacheBytes, s.model.Body, s.weights); err != nil {
+	if err := x.openCache(o.CacheDir, o.CacheBytes, s.model.Body, s); err != nil {
 		return rows{}, err
 	}
 	r, err := x.run(ctx, data.samples)

@@ -34,15 +34,22 @@ const (
 // pieces are the batch sizes that graphs are compiled for.
 var pieces = [...]int{16, 8, 4, 2, 1}
 
+// A freezer plans layers with weights that it knows of.
+type freezer func(nn.Layer, nn.Shape) (*nn.Plan, error)
+
+func freezerOf(w nn.Weights) freezer {
+	return func(l nn.Layer, in nn.Shape) (*nn.Plan, error) { return nn.Freeze(l, in, w) }
+}
+
 // newRunner readies a network for pictures of size × size pixels. Body, where
 // not nil, is the plan of the model's body, already made.
-func newRunner(model nn.Model, w nn.Weights, size int, body *nn.Plan) (_ *runner, err error) {
+func newRunner(model nn.Model, freeze freezer, size int, body *nn.Plan) (_ *runner, err error) {
 	if least := max(1, model.Input.MinSize); size < least {
 		return nil, fmt.Errorf("pictures of %d pixels, the network wants at least %d", size, least)
 	}
 	in := nn.Shape{H: size, W: size, C: 3}
 	if body == nil {
-		if body, err = nn.Freeze(model.Body, in, w); err != nil {
+		if body, err = freeze(model.Body, in); err != nil {
 			return nil, err
 		}
 	}
@@ -56,7 +63,7 @@ func newRunner(model nn.Model, w nn.Weights, size int, body *nn.Plan) (_ *runner
 	if !endsInSoftmax(model.Top) {
 		return nil, fmt.Errorf("the top does not end in softmax")
 	}
-	if r.top, err = nn.Freeze(model.Top, body.Out, w); err != nil {
+	if r.top, err = freeze(model.Top, body.Out); err != nil {
 		return nil, err
 	}
 	return r, nil

@@ -90,7 +90,7 @@ func noise(n int, seed uint64) []float32 {
 
 func tinyRunner(t testing.TB) *runner {
 	t.Helper()
-	r, err := newRunner(tinyModel(), tinyWeights(t, 0), 24, nil)
+	r, err := newRunner(tinyModel(), freezerOf(tinyWeights(t, 0)), 24, nil)
 	require.NoError(t, err)
 	return r
 }
@@ -201,12 +201,12 @@ func TestAMachineWorksOnAfterACancelledRun(t *testing.T) {
 
 func TestRunnersRefuseWhatDoesNotFit(t *testing.T) {
 	m, w := tinyModel(), tinyWeights(t, 0)
-	_, err := newRunner(m, w, 7, nil)
+	_, err := newRunner(m, freezerOf(w), 7, nil)
 	require.ErrorContains(t, err, "pictures of 7 pixels, the network wants at least 8")
-	_, err = newRunner(m, w, 32, tinyRunner(t).body)
+	_, err = newRunner(m, freezerOf(w), 32, tinyRunner(t).body)
 	require.ErrorContains(t, err, "24×24×3")
 	m.Top = nn.Dense{Name: "logits", Units: 3}
-	_, err = newRunner(m, w, 24, nil)
+	_, err = newRunner(m, freezerOf(w), 24, nil)
 	require.ErrorContains(t, err, "softmax")
 	_, err = tinyRunner(t).features(context.Background(), 0, 2, make([]float32, 7))
 	require.ErrorContains(t, err, "2 inputs have 7 values, want 3456")
@@ -215,7 +215,7 @@ func TestRunnersRefuseWhatDoesNotFit(t *testing.T) {
 func TestARunnerSharesAPlanOfTheBody(t *testing.T) {
 	whole := tinyRunner(t)
 	m := tinyModel()
-	r, err := newRunner(m, tinyWeights(t, 0), 24, whole.body)
+	r, err := newRunner(m, freezerOf(tinyWeights(t, 0)), 24, whole.body)
 	require.NoError(t, err)
 	require.Same(t, whole.body, r.body)
 }

@@ -48,18 +48,10 @@ const (
 // Freeze plans l for pictures of shape in with weights w. It copies what it
 // needs of the weights.
 func Freeze(l Layer, in Shape, w Weights) (*Plan, error) {
-	if err := CheckShapes(l, in, false, w.shapes()); err != nil {
+	if err := CheckShapes(l, in, false, w.Shapes()); err != nil {
 		return nil, err
 	}
 	return FreezeFrom(l, in, w.read)
-}
-
-func (w Weights) read(p Param, dst []float32) error {
-	if t := w[p.Name]; len(t.Data) != len(dst) {
-		return fmt.Errorf("nn: %w:\n\t%s: shape %v needs %d values, there are %d", ErrWeights, p.Name, t.Shape, len(dst), len(t.Data))
-	}
-	copy(dst, w[p.Name].Data)
-	return nil
 }
 
 // FreezeFrom is Freeze for weights that are not in memory: read fills dst with the

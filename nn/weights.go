@@ -26,7 +26,7 @@ var ErrWeights = errors.New("weights do not fit the network")
 // all mismatches at once: missing, wrong shape, NaN or infinite values, and,
 // where exact is set, tensors that the network has no use for.
 func (w Weights) Check(l Layer, in Shape, exact bool) error {
-	return check(l, in, exact, w.shapes(), func(p Param) string {
+	return check(l, in, exact, w.Shapes(), func(p Param) string {
 		t := w[p.Name]
 		if len(t.Data) != p.Size() {
 			return fmt.Sprintf("shape %v needs %d values, there are %d", t.Shape, p.Size(), len(t.Data))
@@ -35,12 +35,23 @@ func (w Weights) Check(l Layer, in Shape, exact bool) error {
 	})
 }
 
-func (w Weights) shapes() map[string][]int {
+// Shapes are the shapes of all tensors, by name.
+func (w Weights) Shapes() map[string][]int {
 	shapes := make(map[string][]int, len(w))
 	for name, t := range w {
 		shapes[name] = t.Shape
 	}
 	return shapes
+}
+
+// read copies one tensor to dst, which is as long as p.
+func (w Weights) read(p Param, dst []float32) error {
+	t := w[p.Name]
+	if len(t.Data) != len(dst) {
+		return fmt.Errorf("nn: %w:\n\t%s: shape %v needs %d values, there are %d", ErrWeights, p.Name, p.Shape, len(dst), len(t.Data))
+	}
+	copy(dst, t.Data)
+	return nil
 }
 
 // CheckShapes is [Weights.Check] for weights of which only the shapes are known.

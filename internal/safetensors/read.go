@@ -122,19 +122,35 @@ func (f *File) Float32(name string) ([]float32, []int, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	var values []float32
+	if decoders[info.DType] != nil {
+		values = make([]float32, int(info.end-info.begin)/int(dtypeBits[info.DType]/8))
+	}
+	if err := f.ReadFloat32(name, values); err != nil {
+		return nil, nil, err
+	}
+	return values, info.Shape, nil
+}
+
+// ReadFloat32 is Float32 into dst, which is as long as the tensor.
+func (f *File) ReadFloat32(name string, dst []float32) error {
+	info, err := f.Info(name)
+	if err != nil {
+		return err
+	}
 	decode := decoders[info.DType]
 	if decode == nil {
-		return nil, nil, f.errorf("tensor %q is %s, want F16, BF16, F32 or F64", name, info.DType)
+		return f.errorf("tensor %q is %s, want F16, BF16, F32 or F64", name, info.DType)
 	}
 	width := int(dtypeBits[info.DType] / 8)
-	values := make([]float32, int(info.end-info.begin)/width)
-	rest := values
-	err = f.chunks(info, func(b []byte) {
+	if n := int(info.end-info.begin) / width; n != len(dst) {
+		return f.errorf("tensor %q has %d values, want %d", name, n, len(dst))
+	}
+	return f.chunks(info, func(b []byte) {
 		n := len(b) / width
-		decode(rest[:n], b)
-		rest = rest[n:]
+		decode(dst[:n], b)
+		dst = dst[n:]
 	})
-	return values, info.Shape, err
 }
 
 // decoders turn little-endian bytes into values.
