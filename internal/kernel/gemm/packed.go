@@ -187,12 +187,13 @@ func (p *Packed) PackTaps(crew *parallel.Crew, kernel []float32, taps []int, n, 
 	type taken struct {
 		packing
 		taps []int
+		k    int
 	}
-	parallel.Each(crew, len(p.panels), taken{packing{p, kernel}, taps}, func(j taken, i int) {
+	parallel.Each(crew, len(p.panels), taken{packing{p, kernel}, taps, k}, func(j taken, i int) {
 		p, w := j.p, &j.p.panels[i]
-		k, width := p.k/len(j.taps), w.vectors*p.impl.lanes
+		width := w.vectors * p.impl.lanes
 		for t, tap := range j.taps {
-			p.impl.packPanel(p.data[w.at+t*k*width:], w, j.b[tap*p.n*k:], k, k, true)
+			p.impl.packPanel(p.data[w.at+t*j.k*width:], w, j.b[tap*p.n*j.k:], j.k, j.k, true)
 		}
 	})
 }

@@ -27,8 +27,8 @@ func (r *Rows) TransMul(crew *parallel.Crew, n int, a []float32, image int, cols
 		panic(fmt.Sprintf("gemm: C has %d elements, %d rows need %d", len(c), r.Segs*r.Seg, need))
 	}
 	j := transProducts.Get().(*transProduct)
-	*j = transProduct{r: r, impl: best, n: n, a: a, image: image, b: b, imageB: imageB, ldb: ldb, c: c, ldc: ldc, accumulate: accumulate}
-	j.panels = best.split(j.room[:0], cols)
+	*j = transProduct{panels: j.panels, r: r, impl: best, n: n, a: a, image: image, b: b, imageB: imageB, ldb: ldb, c: c, ldc: ldc, accumulate: accumulate}
+	j.panels = best.split(j.panels[:0], cols)
 	if 2*n*r.M*r.Segs*r.Seg*cols < smallFlops {
 		crew = nil
 	}
@@ -46,7 +46,7 @@ func (r *Rows) TransMul(crew *parallel.Crew, n int, a []float32, image int, cols
 			t.task(t.g0, t.g1, i/panels/t.parts, &t.panels[i/t.parts%panels], i%t.parts, t.parts)
 		})
 	}
-	*j = transProduct{} // holds on to nothing
+	*j = transProduct{panels: j.panels} // holds on to nothing else
 	transProducts.Put(j)
 }
 
@@ -71,7 +71,6 @@ type transProduct struct {
 	ldb, ldc      int
 	accumulate    bool
 	panels        []panel
-	room          [8]panel
 }
 
 // perImage returns the blocks of depthT rows in an image.
