@@ -19,30 +19,28 @@ TEXT ·reluNEON(SB), NOSPLIT, $0-32
 	MOVD c+24(FP), R14
 	LSL $2, R14
 	SUB R13, R14
-	MOVD $0x0, R0
-	VDUP R0, V31.S4
-	MOVD $0x40c00000, R0
-	VDUP R0, V30.S4
+	MOVD $constants0<>(SB), R19
+	FLDPQ 0(R19), (F12, F13)
 row:
 	MOVD c+24(FP), R12
 	SUBS $16, R12
 	BLT less4
 by4:
 	FMOVQ 0(R1), F0
-	WORD $0x6ea0e7e2 // fcmgt v2.4s, v31.4s, v0.4s
-	VBIT V2.B16, V31.B16, V0.B16
+	WORD $0x6ea0e582 // fcmgt v2.4s, v12.4s, v0.4s
+	VBIT V2.B16, V12.B16, V0.B16
 	FMOVQ F0, 0(R2)
 	FMOVQ 16(R1), F0
-	WORD $0x6ea0e7e2 // fcmgt v2.4s, v31.4s, v0.4s
-	VBIT V2.B16, V31.B16, V0.B16
+	WORD $0x6ea0e582 // fcmgt v2.4s, v12.4s, v0.4s
+	VBIT V2.B16, V12.B16, V0.B16
 	FMOVQ F0, 16(R2)
 	FMOVQ 32(R1), F0
-	WORD $0x6ea0e7e2 // fcmgt v2.4s, v31.4s, v0.4s
-	VBIT V2.B16, V31.B16, V0.B16
+	WORD $0x6ea0e582 // fcmgt v2.4s, v12.4s, v0.4s
+	VBIT V2.B16, V12.B16, V0.B16
 	FMOVQ F0, 32(R2)
 	FMOVQ 48(R1), F0
-	WORD $0x6ea0e7e2 // fcmgt v2.4s, v31.4s, v0.4s
-	VBIT V2.B16, V31.B16, V0.B16
+	WORD $0x6ea0e582 // fcmgt v2.4s, v12.4s, v0.4s
+	VBIT V2.B16, V12.B16, V0.B16
 	FMOVQ F0, 48(R2)
 	ADD $64, R1
 	ADD $64, R2
@@ -54,8 +52,8 @@ less4:
 	BLT less1
 by1:
 	FMOVQ 0(R1), F0
-	WORD $0x6ea0e7e2 // fcmgt v2.4s, v31.4s, v0.4s
-	VBIT V2.B16, V31.B16, V0.B16
+	WORD $0x6ea0e582 // fcmgt v2.4s, v12.4s, v0.4s
+	VBIT V2.B16, V12.B16, V0.B16
 	FMOVQ F0, 0(R2)
 	ADD $16, R1
 	ADD $16, R2
@@ -75,8 +73,8 @@ less1:
 whole1:
 	FMOVQ 0(R1), F0
 loaded2:
-	WORD $0x6ea0e7e2 // fcmgt v2.4s, v31.4s, v0.4s
-	VBIT V2.B16, V31.B16, V0.B16
+	WORD $0x6ea0e582 // fcmgt v2.4s, v12.4s, v0.4s
+	VBIT V2.B16, V12.B16, V0.B16
 	TBNZ $3, R17, whole3
 	TBZ $1, R17, one4
 	FMOVD F0, 0(R2)
@@ -112,38 +110,36 @@ TEXT ·relu6NEON(SB), NOSPLIT, $0-32
 	MOVD c+24(FP), R14
 	LSL $2, R14
 	SUB R13, R14
-	MOVD $0x0, R0
-	VDUP R0, V31.S4
-	MOVD $0x40c00000, R0
-	VDUP R0, V30.S4
+	MOVD $constants0<>(SB), R19
+	FLDPQ 0(R19), (F12, F13)
 row:
 	MOVD c+24(FP), R12
 	SUBS $16, R12
 	BLT less4
 by4:
 	FMOVQ 0(R1), F0
-	WORD $0x6ea0e7e2 // fcmgt v2.4s, v31.4s, v0.4s
-	VBIT V2.B16, V31.B16, V0.B16
-	WORD $0x6ebee402 // fcmgt v2.4s, v0.4s, v30.4s
-	VBIT V2.B16, V30.B16, V0.B16
+	WORD $0x6ea0e582 // fcmgt v2.4s, v12.4s, v0.4s
+	VBIT V2.B16, V12.B16, V0.B16
+	WORD $0x6eade402 // fcmgt v2.4s, v0.4s, v13.4s
+	VBIT V2.B16, V13.B16, V0.B16
 	FMOVQ F0, 0(R2)
 	FMOVQ 16(R1), F0
-	WORD $0x6ea0e7e2 // fcmgt v2.4s, v31.4s, v0.4s
-	VBIT V2.B16, V31.B16, V0.B16
-	WORD $0x6ebee402 // fcmgt v2.4s, v0.4s, v30.4s
-	VBIT V2.B16, V30.B16, V0.B16
+	WORD $0x6ea0e582 // fcmgt v2.4s, v12.4s, v0.4s
+	VBIT V2.B16, V12.B16, V0.B16
+	WORD $0x6eade402 // fcmgt v2.4s, v0.4s, v13.4s
+	VBIT V2.B16, V13.B16, V0.B16
 	FMOVQ F0, 16(R2)
 	FMOVQ 32(R1), F0
-	WORD $0x6ea0e7e2 // fcmgt v2.4s, v31.4s, v0.4s
-	VBIT V2.B16, V31.B16, V0.B16
-	WORD $0x6ebee402 // fcmgt v2.4s, v0.4s, v30.4s
-	VBIT V2.B16, V30.B16, V0.B16
+	WORD $0x6ea0e582 // fcmgt v2.4s, v12.4s, v0.4s
+	VBIT V2.B16, V12.B16, V0.B16
+	WORD $0x6eade402 // fcmgt v2.4s, v0.4s, v13.4s
+	VBIT V2.B16, V13.B16, V0.B16
 	FMOVQ F0, 32(R2)
 	FMOVQ 48(R1), F0
-	WORD $0x6ea0e7e2 // fcmgt v2.4s, v31.4s, v0.4s
-	VBIT V2.B16, V31.B16, V0.B16
-	WORD $0x6ebee402 // fcmgt v2.4s, v0.4s, v30.4s
-	VBIT V2.B16, V30.B16, V0.B16
+	WORD $0x6ea0e582 // fcmgt v2.4s, v12.4s, v0.4s
+	VBIT V2.B16, V12.B16, V0.B16
+	WORD $0x6eade402 // fcmgt v2.4s, v0.4s, v13.4s
+	VBIT V2.B16, V13.B16, V0.B16
 	FMOVQ F0, 48(R2)
 	ADD $64, R1
 	ADD $64, R2
@@ -155,10 +151,10 @@ less4:
 	BLT less1
 by1:
 	FMOVQ 0(R1), F0
-	WORD $0x6ea0e7e2 // fcmgt v2.4s, v31.4s, v0.4s
-	VBIT V2.B16, V31.B16, V0.B16
-	WORD $0x6ebee402 // fcmgt v2.4s, v0.4s, v30.4s
-	VBIT V2.B16, V30.B16, V0.B16
+	WORD $0x6ea0e582 // fcmgt v2.4s, v12.4s, v0.4s
+	VBIT V2.B16, V12.B16, V0.B16
+	WORD $0x6eade402 // fcmgt v2.4s, v0.4s, v13.4s
+	VBIT V2.B16, V13.B16, V0.B16
 	FMOVQ F0, 0(R2)
 	ADD $16, R1
 	ADD $16, R2
@@ -178,10 +174,10 @@ less1:
 whole1:
 	FMOVQ 0(R1), F0
 loaded2:
-	WORD $0x6ea0e7e2 // fcmgt v2.4s, v31.4s, v0.4s
-	VBIT V2.B16, V31.B16, V0.B16
-	WORD $0x6ebee402 // fcmgt v2.4s, v0.4s, v30.4s
-	VBIT V2.B16, V30.B16, V0.B16
+	WORD $0x6ea0e582 // fcmgt v2.4s, v12.4s, v0.4s
+	VBIT V2.B16, V12.B16, V0.B16
+	WORD $0x6eade402 // fcmgt v2.4s, v0.4s, v13.4s
+	VBIT V2.B16, V13.B16, V0.B16
 	TBNZ $3, R17, whole3
 	TBZ $1, R17, one4
 	FMOVD F0, 0(R2)
@@ -220,148 +216,131 @@ TEXT ·expNEON(SB), NOSPLIT, $0-32
 	MRS FPCR, R25
 	ORR $16777216, R25, R0
 	MSR R0, FPCR
-	MOVD $0xc2d00000, R0
-	VDUP R0, V31.S4
-	MOVD $0x42b20000, R0
-	VDUP R0, V30.S4
-	MOVD $0x3f800000, R0
-	VDUP R0, V29.S4
-	MOVD $0x3fb8aa3b, R0
-	VDUP R0, V28.S4
-	MOVD $0x32a57060, R0
-	VDUP R0, V27.S4
-	MOVD $0x3aae0473, R0
-	VDUP R0, V26.S4
-	MOVD $0x3c1e862a, R0
-	VDUP R0, V25.S4
-	MOVD $0x3d635b72, R0
-	VDUP R0, V24.S4
-	MOVD $0x3e75fc8c, R0
-	VDUP R0, V23.S4
-	MOVD $0x3f317214, R0
-	VDUP R0, V22.S4
-	MOVD $0x3f800001, R0
-	VDUP R0, V21.S4
-	MOVD $0x7f, R0
-	VDUP R0, V20.S4
+	MOVD $constants1<>(SB), R19
+	FLDPQ 0(R19), (F12, F13)
+	FLDPQ 32(R19), (F14, F15)
+	FLDPQ 64(R19), (F16, F17)
+	FLDPQ 96(R19), (F18, F19)
+	FLDPQ 128(R19), (F20, F21)
+	FLDPQ 160(R19), (F22, F23)
 row:
 	MOVD c+24(FP), R12
 	SUBS $16, R12
 	BLT less4
 by4:
 	FMOVQ 0(R1), F0
-	WORD $0x4ebef400 // fmin v0.4s, v0.4s, v30.4s
-	WORD $0x4e3ff400 // fmax v0.4s, v0.4s, v31.4s
-	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
+	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V0.S4, V11.S4
-	VFMLA V27.S4, V0.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
+	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
 	WORD $0x4f3f050b // sshr v11.4s, v8.4s, #1
 	VSUB V11.S4, V8.S4, V8.S4
-	VADD V20.S4, V8.S4, V8.S4
+	VADD V22.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
 	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
-	VADD V20.S4, V11.S4, V11.S4
+	VADD V22.S4, V11.S4, V11.S4
 	VSHL $23, V11.S4, V11.S4
 	WORD $0x6e2bdd40 // fmul v0.4s, v10.4s, v11.4s
 	FMOVQ F0, 0(R2)
 	FMOVQ 16(R1), F0
-	WORD $0x4ebef400 // fmin v0.4s, v0.4s, v30.4s
-	WORD $0x4e3ff400 // fmax v0.4s, v0.4s, v31.4s
-	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
+	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V0.S4, V11.S4
-	VFMLA V27.S4, V0.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
+	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
 	WORD $0x4f3f050b // sshr v11.4s, v8.4s, #1
 	VSUB V11.S4, V8.S4, V8.S4
-	VADD V20.S4, V8.S4, V8.S4
+	VADD V22.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
 	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
-	VADD V20.S4, V11.S4, V11.S4
+	VADD V22.S4, V11.S4, V11.S4
 	VSHL $23, V11.S4, V11.S4
 	WORD $0x6e2bdd40 // fmul v0.4s, v10.4s, v11.4s
 	FMOVQ F0, 16(R2)
 	FMOVQ 32(R1), F0
-	WORD $0x4ebef400 // fmin v0.4s, v0.4s, v30.4s
-	WORD $0x4e3ff400 // fmax v0.4s, v0.4s, v31.4s
-	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
+	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V0.S4, V11.S4
-	VFMLA V27.S4, V0.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
+	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
 	WORD $0x4f3f050b // sshr v11.4s, v8.4s, #1
 	VSUB V11.S4, V8.S4, V8.S4
-	VADD V20.S4, V8.S4, V8.S4
+	VADD V22.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
 	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
-	VADD V20.S4, V11.S4, V11.S4
+	VADD V22.S4, V11.S4, V11.S4
 	VSHL $23, V11.S4, V11.S4
 	WORD $0x6e2bdd40 // fmul v0.4s, v10.4s, v11.4s
 	FMOVQ F0, 32(R2)
 	FMOVQ 48(R1), F0
-	WORD $0x4ebef400 // fmin v0.4s, v0.4s, v30.4s
-	WORD $0x4e3ff400 // fmax v0.4s, v0.4s, v31.4s
-	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
+	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V0.S4, V11.S4
-	VFMLA V27.S4, V0.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
+	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
 	WORD $0x4f3f050b // sshr v11.4s, v8.4s, #1
 	VSUB V11.S4, V8.S4, V8.S4
-	VADD V20.S4, V8.S4, V8.S4
+	VADD V22.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
 	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
-	VADD V20.S4, V11.S4, V11.S4
+	VADD V22.S4, V11.S4, V11.S4
 	VSHL $23, V11.S4, V11.S4
 	WORD $0x6e2bdd40 // fmul v0.4s, v10.4s, v11.4s
 	FMOVQ F0, 48(R2)
@@ -375,31 +354,31 @@ less4:
 	BLT less1
 by1:
 	FMOVQ 0(R1), F0
-	WORD $0x4ebef400 // fmin v0.4s, v0.4s, v30.4s
-	WORD $0x4e3ff400 // fmax v0.4s, v0.4s, v31.4s
-	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
+	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V0.S4, V11.S4
-	VFMLA V27.S4, V0.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
+	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
 	WORD $0x4f3f050b // sshr v11.4s, v8.4s, #1
 	VSUB V11.S4, V8.S4, V8.S4
-	VADD V20.S4, V8.S4, V8.S4
+	VADD V22.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
 	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
-	VADD V20.S4, V11.S4, V11.S4
+	VADD V22.S4, V11.S4, V11.S4
 	VSHL $23, V11.S4, V11.S4
 	WORD $0x6e2bdd40 // fmul v0.4s, v10.4s, v11.4s
 	FMOVQ F0, 0(R2)
@@ -421,31 +400,31 @@ less1:
 whole1:
 	FMOVQ 0(R1), F0
 loaded2:
-	WORD $0x4ebef400 // fmin v0.4s, v0.4s, v30.4s
-	WORD $0x4e3ff400 // fmax v0.4s, v0.4s, v31.4s
-	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
+	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V0.S4, V11.S4
-	VFMLA V27.S4, V0.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
+	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
 	WORD $0x4f3f050b // sshr v11.4s, v8.4s, #1
 	VSUB V11.S4, V8.S4, V8.S4
-	VADD V20.S4, V8.S4, V8.S4
+	VADD V22.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
 	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
-	VADD V20.S4, V11.S4, V11.S4
+	VADD V22.S4, V11.S4, V11.S4
 	VSHL $23, V11.S4, V11.S4
 	WORD $0x6e2bdd40 // fmul v0.4s, v10.4s, v11.4s
 	TBNZ $3, R17, whole3
@@ -487,138 +466,121 @@ TEXT ·sigmoidNEON(SB), NOSPLIT, $0-32
 	MRS FPCR, R25
 	ORR $16777216, R25, R0
 	MSR R0, FPCR
-	MOVD $0xc2b20000, R0
-	VDUP R0, V31.S4
-	MOVD $0x42ae0000, R0
-	VDUP R0, V30.S4
-	MOVD $0x3f800000, R0
-	VDUP R0, V29.S4
-	MOVD $0xbfb8aa3b, R0
-	VDUP R0, V28.S4
-	MOVD $0xb2a57060, R0
-	VDUP R0, V27.S4
-	MOVD $0x3aae0473, R0
-	VDUP R0, V26.S4
-	MOVD $0x3c1e862a, R0
-	VDUP R0, V25.S4
-	MOVD $0x3d635b72, R0
-	VDUP R0, V24.S4
-	MOVD $0x3e75fc8c, R0
-	VDUP R0, V23.S4
-	MOVD $0x3f317214, R0
-	VDUP R0, V22.S4
-	MOVD $0x3f800001, R0
-	VDUP R0, V21.S4
-	MOVD $0x7f, R0
-	VDUP R0, V20.S4
+	MOVD $constants2<>(SB), R19
+	FLDPQ 0(R19), (F12, F13)
+	FLDPQ 32(R19), (F14, F15)
+	FLDPQ 64(R19), (F16, F17)
+	FLDPQ 96(R19), (F18, F19)
+	FLDPQ 128(R19), (F20, F21)
+	FMOVQ 160(R19), F22
 row:
 	MOVD c+24(FP), R12
 	SUBS $16, R12
 	BLT less4
 by4:
 	FMOVQ 0(R1), F0
-	WORD $0x4e3ff400 // fmax v0.4s, v0.4s, v31.4s
-	WORD $0x4ebef400 // fmin v0.4s, v0.4s, v30.4s
-	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V0.S4, V11.S4
-	VFMLA V27.S4, V0.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
+	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V20.S4, V8.S4, V8.S4
+	VADD V22.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
 	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
-	WORD $0x4e3dd400 // fadd v0.4s, v0.4s, v29.4s
-	WORD $0x6e20ffa0 // fdiv v0.4s, v29.4s, v0.4s
+	WORD $0x4e2fd400 // fadd v0.4s, v0.4s, v15.4s
+	WORD $0x6e20fde0 // fdiv v0.4s, v15.4s, v0.4s
 	FMOVQ F0, 0(R2)
 	FMOVQ 16(R1), F0
-	WORD $0x4e3ff400 // fmax v0.4s, v0.4s, v31.4s
-	WORD $0x4ebef400 // fmin v0.4s, v0.4s, v30.4s
-	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V0.S4, V11.S4
-	VFMLA V27.S4, V0.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
+	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V20.S4, V8.S4, V8.S4
+	VADD V22.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
 	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
-	WORD $0x4e3dd400 // fadd v0.4s, v0.4s, v29.4s
-	WORD $0x6e20ffa0 // fdiv v0.4s, v29.4s, v0.4s
+	WORD $0x4e2fd400 // fadd v0.4s, v0.4s, v15.4s
+	WORD $0x6e20fde0 // fdiv v0.4s, v15.4s, v0.4s
 	FMOVQ F0, 16(R2)
 	FMOVQ 32(R1), F0
-	WORD $0x4e3ff400 // fmax v0.4s, v0.4s, v31.4s
-	WORD $0x4ebef400 // fmin v0.4s, v0.4s, v30.4s
-	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V0.S4, V11.S4
-	VFMLA V27.S4, V0.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
+	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V20.S4, V8.S4, V8.S4
+	VADD V22.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
 	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
-	WORD $0x4e3dd400 // fadd v0.4s, v0.4s, v29.4s
-	WORD $0x6e20ffa0 // fdiv v0.4s, v29.4s, v0.4s
+	WORD $0x4e2fd400 // fadd v0.4s, v0.4s, v15.4s
+	WORD $0x6e20fde0 // fdiv v0.4s, v15.4s, v0.4s
 	FMOVQ F0, 32(R2)
 	FMOVQ 48(R1), F0
-	WORD $0x4e3ff400 // fmax v0.4s, v0.4s, v31.4s
-	WORD $0x4ebef400 // fmin v0.4s, v0.4s, v30.4s
-	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V0.S4, V11.S4
-	VFMLA V27.S4, V0.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
+	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V20.S4, V8.S4, V8.S4
+	VADD V22.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
 	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
-	WORD $0x4e3dd400 // fadd v0.4s, v0.4s, v29.4s
-	WORD $0x6e20ffa0 // fdiv v0.4s, v29.4s, v0.4s
+	WORD $0x4e2fd400 // fadd v0.4s, v0.4s, v15.4s
+	WORD $0x6e20fde0 // fdiv v0.4s, v15.4s, v0.4s
 	FMOVQ F0, 48(R2)
 	ADD $64, R1
 	ADD $64, R2
@@ -630,30 +592,30 @@ less4:
 	BLT less1
 by1:
 	FMOVQ 0(R1), F0
-	WORD $0x4e3ff400 // fmax v0.4s, v0.4s, v31.4s
-	WORD $0x4ebef400 // fmin v0.4s, v0.4s, v30.4s
-	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V0.S4, V11.S4
-	VFMLA V27.S4, V0.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
+	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V20.S4, V8.S4, V8.S4
+	VADD V22.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
 	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
-	WORD $0x4e3dd400 // fadd v0.4s, v0.4s, v29.4s
-	WORD $0x6e20ffa0 // fdiv v0.4s, v29.4s, v0.4s
+	WORD $0x4e2fd400 // fadd v0.4s, v0.4s, v15.4s
+	WORD $0x6e20fde0 // fdiv v0.4s, v15.4s, v0.4s
 	FMOVQ F0, 0(R2)
 	ADD $16, R1
 	ADD $16, R2
@@ -673,30 +635,30 @@ less1:
 whole1:
 	FMOVQ 0(R1), F0
 loaded2:
-	WORD $0x4e3ff400 // fmax v0.4s, v0.4s, v31.4s
-	WORD $0x4ebef400 // fmin v0.4s, v0.4s, v30.4s
-	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
+	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V0.S4, V11.S4
-	VFMLA V27.S4, V0.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
+	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V20.S4, V8.S4, V8.S4
+	VADD V22.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
 	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
-	WORD $0x4e3dd400 // fadd v0.4s, v0.4s, v29.4s
-	WORD $0x6e20ffa0 // fdiv v0.4s, v29.4s, v0.4s
+	WORD $0x4e2fd400 // fadd v0.4s, v0.4s, v15.4s
+	WORD $0x6e20fde0 // fdiv v0.4s, v15.4s, v0.4s
 	TBNZ $3, R17, whole3
 	TBZ $1, R17, one4
 	FMOVD F0, 0(R2)
@@ -736,142 +698,125 @@ TEXT ·swishNEON(SB), NOSPLIT, $0-40
 	MRS FPCR, R25
 	ORR $16777216, R25, R0
 	MSR R0, FPCR
-	MOVD $0xc2b20000, R0
-	VDUP R0, V31.S4
-	MOVD $0x42ae0000, R0
-	VDUP R0, V30.S4
-	MOVD $0x3f800000, R0
-	VDUP R0, V29.S4
-	MOVD $0xbfb8aa3b, R0
-	VDUP R0, V28.S4
-	MOVD $0xb2a57060, R0
-	VDUP R0, V27.S4
-	MOVD $0x3aae0473, R0
-	VDUP R0, V26.S4
-	MOVD $0x3c1e862a, R0
-	VDUP R0, V25.S4
-	MOVD $0x3d635b72, R0
-	VDUP R0, V24.S4
-	MOVD $0x3e75fc8c, R0
-	VDUP R0, V23.S4
-	MOVD $0x3f317214, R0
-	VDUP R0, V22.S4
-	MOVD $0x3f800001, R0
-	VDUP R0, V21.S4
-	MOVD $0x7f, R0
-	VDUP R0, V20.S4
+	MOVD $constants2<>(SB), R19
+	FLDPQ 0(R19), (F12, F13)
+	FLDPQ 32(R19), (F14, F15)
+	FLDPQ 64(R19), (F16, F17)
+	FLDPQ 96(R19), (F18, F19)
+	FLDPQ 128(R19), (F20, F21)
+	FMOVQ 160(R19), F22
 row:
 	MOVD c+24(FP), R12
 	SUBS $16, R12
 	BLT less4
 by4:
 	FMOVQ 0(R1), F0
-	WORD $0x4e3ff401 // fmax v1.4s, v0.4s, v31.4s
-	VMOV V1.B16, V0.B16
-	WORD $0x4ebef400 // fmin v0.4s, v0.4s, v30.4s
-	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
+	VMOV V0.B16, V1.B16
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4f8c9028 // fmul v8.4s, v1.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V0.S4, V11.S4
-	VFMLA V27.S4, V0.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c102b // fmla v11.4s, v1.4s, v12.s[0]
+	WORD $0x4fac102b // fmla v11.4s, v1.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V20.S4, V8.S4, V8.S4
+	VADD V22.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
-	WORD $0x4e3dd400 // fadd v0.4s, v0.4s, v29.4s
-	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
+	WORD $0x6e28dd41 // fmul v1.4s, v10.4s, v8.4s
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 0(R2)
 	FMOVQ 16(R1), F0
-	WORD $0x4e3ff401 // fmax v1.4s, v0.4s, v31.4s
-	VMOV V1.B16, V0.B16
-	WORD $0x4ebef400 // fmin v0.4s, v0.4s, v30.4s
-	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
+	VMOV V0.B16, V1.B16
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4f8c9028 // fmul v8.4s, v1.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V0.S4, V11.S4
-	VFMLA V27.S4, V0.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c102b // fmla v11.4s, v1.4s, v12.s[0]
+	WORD $0x4fac102b // fmla v11.4s, v1.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V20.S4, V8.S4, V8.S4
+	VADD V22.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
-	WORD $0x4e3dd400 // fadd v0.4s, v0.4s, v29.4s
-	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
+	WORD $0x6e28dd41 // fmul v1.4s, v10.4s, v8.4s
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 16(R2)
 	FMOVQ 32(R1), F0
-	WORD $0x4e3ff401 // fmax v1.4s, v0.4s, v31.4s
-	VMOV V1.B16, V0.B16
-	WORD $0x4ebef400 // fmin v0.4s, v0.4s, v30.4s
-	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
+	VMOV V0.B16, V1.B16
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4f8c9028 // fmul v8.4s, v1.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V0.S4, V11.S4
-	VFMLA V27.S4, V0.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c102b // fmla v11.4s, v1.4s, v12.s[0]
+	WORD $0x4fac102b // fmla v11.4s, v1.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V20.S4, V8.S4, V8.S4
+	VADD V22.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
-	WORD $0x4e3dd400 // fadd v0.4s, v0.4s, v29.4s
-	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
+	WORD $0x6e28dd41 // fmul v1.4s, v10.4s, v8.4s
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 32(R2)
 	FMOVQ 48(R1), F0
-	WORD $0x4e3ff401 // fmax v1.4s, v0.4s, v31.4s
-	VMOV V1.B16, V0.B16
-	WORD $0x4ebef400 // fmin v0.4s, v0.4s, v30.4s
-	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
+	VMOV V0.B16, V1.B16
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4f8c9028 // fmul v8.4s, v1.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V0.S4, V11.S4
-	VFMLA V27.S4, V0.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c102b // fmla v11.4s, v1.4s, v12.s[0]
+	WORD $0x4fac102b // fmla v11.4s, v1.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V20.S4, V8.S4, V8.S4
+	VADD V22.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
-	WORD $0x4e3dd400 // fadd v0.4s, v0.4s, v29.4s
-	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
+	WORD $0x6e28dd41 // fmul v1.4s, v10.4s, v8.4s
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 48(R2)
 	ADD $64, R1
 	ADD $64, R2
@@ -883,31 +828,31 @@ less4:
 	BLT less1
 by1:
 	FMOVQ 0(R1), F0
-	WORD $0x4e3ff401 // fmax v1.4s, v0.4s, v31.4s
-	VMOV V1.B16, V0.B16
-	WORD $0x4ebef400 // fmin v0.4s, v0.4s, v30.4s
-	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
+	VMOV V0.B16, V1.B16
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4f8c9028 // fmul v8.4s, v1.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V0.S4, V11.S4
-	VFMLA V27.S4, V0.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c102b // fmla v11.4s, v1.4s, v12.s[0]
+	WORD $0x4fac102b // fmla v11.4s, v1.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V20.S4, V8.S4, V8.S4
+	VADD V22.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
-	WORD $0x4e3dd400 // fadd v0.4s, v0.4s, v29.4s
-	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
+	WORD $0x6e28dd41 // fmul v1.4s, v10.4s, v8.4s
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 0(R2)
 	ADD $16, R1
 	ADD $16, R2
@@ -927,31 +872,31 @@ less1:
 whole1:
 	FMOVQ 0(R1), F0
 loaded2:
-	WORD $0x4e3ff401 // fmax v1.4s, v0.4s, v31.4s
-	VMOV V1.B16, V0.B16
-	WORD $0x4ebef400 // fmin v0.4s, v0.4s, v30.4s
-	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
+	VMOV V0.B16, V1.B16
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4f8c9028 // fmul v8.4s, v1.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V0.S4, V11.S4
-	VFMLA V27.S4, V0.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c102b // fmla v11.4s, v1.4s, v12.s[0]
+	WORD $0x4fac102b // fmla v11.4s, v1.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V20.S4, V8.S4, V8.S4
+	VADD V22.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
-	WORD $0x4e3dd400 // fadd v0.4s, v0.4s, v29.4s
-	WORD $0x6e20fc20 // fdiv v0.4s, v1.4s, v0.4s
+	WORD $0x6e28dd41 // fmul v1.4s, v10.4s, v8.4s
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	TBNZ $3, R17, whole3
 	TBZ $1, R17, one4
 	FMOVD F0, 0(R2)
@@ -991,46 +936,17 @@ TEXT ·tanhNEON(SB), NOSPLIT, $0-32
 	MRS FPCR, R25
 	ORR $16777216, R25, R0
 	MSR R0, FPCR
-	MOVD $0xc2d00000, R0
-	VDUP R0, V31.S4
-	MOVD $0x42b20000, R0
-	VDUP R0, V30.S4
-	MOVD $0x3f800000, R0
-	VDUP R0, V29.S4
-	MOVD $0x3fb8aa3b, R0
-	VDUP R0, V28.S4
-	MOVD $0x32a57060, R0
-	VDUP R0, V27.S4
-	MOVD $0x3aae0473, R0
-	VDUP R0, V26.S4
-	MOVD $0x3c1e862a, R0
-	VDUP R0, V25.S4
-	MOVD $0x3d635b72, R0
-	VDUP R0, V24.S4
-	MOVD $0x3e75fc8c, R0
-	VDUP R0, V23.S4
-	MOVD $0x3f317214, R0
-	VDUP R0, V22.S4
-	MOVD $0x3f800001, R0
-	VDUP R0, V21.S4
-	MOVD $0x3f200000, R0
-	VDUP R0, V20.S4
-	MOVD $0x40000000, R0
-	VDUP R0, V19.S4
-	MOVD $0xbbbaf0ea, R0
-	VDUP R0, V18.S4
-	MOVD $0x3ca9134e, R0
-	VDUP R0, V17.S4
-	MOVD $0xbd5c1e2d, R0
-	VDUP R0, V16.S4
-	MOVD $0x3e088393, R0
-	VDUP R0, V15.S4
-	MOVD $0xbeaaaa99, R0
-	VDUP R0, V14.S4
-	MOVD $0x7f, R0
-	VDUP R0, V13.S4
-	MOVD $0x80000000, R0
-	VDUP R0, V12.S4
+	MOVD $constants3<>(SB), R19
+	FLDPQ 0(R19), (F12, F13)
+	FLDPQ 32(R19), (F14, F15)
+	FLDPQ 64(R19), (F16, F17)
+	FLDPQ 96(R19), (F18, F19)
+	FLDPQ 128(R19), (F20, F21)
+	FLDPQ 160(R19), (F22, F23)
+	FLDPQ 192(R19), (F24, F25)
+	FLDPQ 224(R19), (F26, F27)
+	FLDPQ 256(R19), (F28, F29)
+	FMOVQ 288(R19), F30
 row:
 	MOVD c+24(FP), R12
 	SUBS $16, R12
@@ -1038,205 +954,205 @@ row:
 by4:
 	FMOVQ 0(R1), F0
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	VMOV V18.B16, V3.B16
-	VMOV V17.B16, V4.B16
+	VMOV V24.B16, V3.B16
+	VMOV V25.B16, V4.B16
 	VFMLA V2.S4, V3.S4, V4.S4
-	VMOV V16.B16, V3.B16
+	VMOV V26.B16, V3.B16
 	VFMLA V2.S4, V4.S4, V3.S4
-	VMOV V15.B16, V4.B16
+	VMOV V27.B16, V4.B16
 	VFMLA V2.S4, V3.S4, V4.S4
-	VMOV V14.B16, V3.B16
+	VMOV V28.B16, V3.B16
 	VFMLA V2.S4, V4.S4, V3.S4
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	VMOV V0.B16, V4.B16
 	VFMLA V0.S4, V3.S4, V4.S4
 	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
 	WORD $0x4e21d422 // fadd v2.4s, v1.4s, v1.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	WORD $0x4e3ff442 // fmax v2.4s, v2.4s, v31.4s
-	WORD $0x6e3cdc48 // fmul v8.4s, v2.4s, v28.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2df442 // fmax v2.4s, v2.4s, v13.4s
+	WORD $0x4f8c9048 // fmul v8.4s, v2.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V2.S4, V11.S4
-	VFMLA V27.S4, V2.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c104b // fmla v11.4s, v2.4s, v12.s[0]
+	WORD $0x4fac104b // fmla v11.4s, v2.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
 	WORD $0x4f3f050b // sshr v11.4s, v8.4s, #1
 	VSUB V11.S4, V8.S4, V8.S4
-	VADD V13.S4, V8.S4, V8.S4
+	VADD V29.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
 	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
-	VADD V13.S4, V11.S4, V11.S4
+	VADD V29.S4, V11.S4, V11.S4
 	VSHL $23, V11.S4, V11.S4
 	WORD $0x6e2bdd42 // fmul v2.4s, v10.4s, v11.4s
-	WORD $0x4e3dd442 // fadd v2.4s, v2.4s, v29.4s
-	WORD $0x6e22fe62 // fdiv v2.4s, v19.4s, v2.4s
-	WORD $0x4ea2d7a2 // fsub v2.4s, v29.4s, v2.4s
-	VBIT V12.B16, V0.B16, V2.B16
-	WORD $0x6ea1e685 // fcmgt v5.4s, v20.4s, v1.4s
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	WORD $0x6e22fee2 // fdiv v2.4s, v23.4s, v2.4s
+	WORD $0x4ea2d5e2 // fsub v2.4s, v15.4s, v2.4s
+	VBIT V30.B16, V0.B16, V2.B16
+	WORD $0x6ea1e6c5 // fcmgt v5.4s, v22.4s, v1.4s
 	VMOV V2.B16, V0.B16
 	VBIT V5.B16, V4.B16, V0.B16
 	FMOVQ F0, 0(R2)
 	FMOVQ 16(R1), F0
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	VMOV V18.B16, V3.B16
-	VMOV V17.B16, V4.B16
+	VMOV V24.B16, V3.B16
+	VMOV V25.B16, V4.B16
 	VFMLA V2.S4, V3.S4, V4.S4
-	VMOV V16.B16, V3.B16
+	VMOV V26.B16, V3.B16
 	VFMLA V2.S4, V4.S4, V3.S4
-	VMOV V15.B16, V4.B16
+	VMOV V27.B16, V4.B16
 	VFMLA V2.S4, V3.S4, V4.S4
-	VMOV V14.B16, V3.B16
+	VMOV V28.B16, V3.B16
 	VFMLA V2.S4, V4.S4, V3.S4
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	VMOV V0.B16, V4.B16
 	VFMLA V0.S4, V3.S4, V4.S4
 	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
 	WORD $0x4e21d422 // fadd v2.4s, v1.4s, v1.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	WORD $0x4e3ff442 // fmax v2.4s, v2.4s, v31.4s
-	WORD $0x6e3cdc48 // fmul v8.4s, v2.4s, v28.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2df442 // fmax v2.4s, v2.4s, v13.4s
+	WORD $0x4f8c9048 // fmul v8.4s, v2.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V2.S4, V11.S4
-	VFMLA V27.S4, V2.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c104b // fmla v11.4s, v2.4s, v12.s[0]
+	WORD $0x4fac104b // fmla v11.4s, v2.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
 	WORD $0x4f3f050b // sshr v11.4s, v8.4s, #1
 	VSUB V11.S4, V8.S4, V8.S4
-	VADD V13.S4, V8.S4, V8.S4
+	VADD V29.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
 	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
-	VADD V13.S4, V11.S4, V11.S4
+	VADD V29.S4, V11.S4, V11.S4
 	VSHL $23, V11.S4, V11.S4
 	WORD $0x6e2bdd42 // fmul v2.4s, v10.4s, v11.4s
-	WORD $0x4e3dd442 // fadd v2.4s, v2.4s, v29.4s
-	WORD $0x6e22fe62 // fdiv v2.4s, v19.4s, v2.4s
-	WORD $0x4ea2d7a2 // fsub v2.4s, v29.4s, v2.4s
-	VBIT V12.B16, V0.B16, V2.B16
-	WORD $0x6ea1e685 // fcmgt v5.4s, v20.4s, v1.4s
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	WORD $0x6e22fee2 // fdiv v2.4s, v23.4s, v2.4s
+	WORD $0x4ea2d5e2 // fsub v2.4s, v15.4s, v2.4s
+	VBIT V30.B16, V0.B16, V2.B16
+	WORD $0x6ea1e6c5 // fcmgt v5.4s, v22.4s, v1.4s
 	VMOV V2.B16, V0.B16
 	VBIT V5.B16, V4.B16, V0.B16
 	FMOVQ F0, 16(R2)
 	FMOVQ 32(R1), F0
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	VMOV V18.B16, V3.B16
-	VMOV V17.B16, V4.B16
+	VMOV V24.B16, V3.B16
+	VMOV V25.B16, V4.B16
 	VFMLA V2.S4, V3.S4, V4.S4
-	VMOV V16.B16, V3.B16
+	VMOV V26.B16, V3.B16
 	VFMLA V2.S4, V4.S4, V3.S4
-	VMOV V15.B16, V4.B16
+	VMOV V27.B16, V4.B16
 	VFMLA V2.S4, V3.S4, V4.S4
-	VMOV V14.B16, V3.B16
+	VMOV V28.B16, V3.B16
 	VFMLA V2.S4, V4.S4, V3.S4
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	VMOV V0.B16, V4.B16
 	VFMLA V0.S4, V3.S4, V4.S4
 	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
 	WORD $0x4e21d422 // fadd v2.4s, v1.4s, v1.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	WORD $0x4e3ff442 // fmax v2.4s, v2.4s, v31.4s
-	WORD $0x6e3cdc48 // fmul v8.4s, v2.4s, v28.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2df442 // fmax v2.4s, v2.4s, v13.4s
+	WORD $0x4f8c9048 // fmul v8.4s, v2.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V2.S4, V11.S4
-	VFMLA V27.S4, V2.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c104b // fmla v11.4s, v2.4s, v12.s[0]
+	WORD $0x4fac104b // fmla v11.4s, v2.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
 	WORD $0x4f3f050b // sshr v11.4s, v8.4s, #1
 	VSUB V11.S4, V8.S4, V8.S4
-	VADD V13.S4, V8.S4, V8.S4
+	VADD V29.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
 	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
-	VADD V13.S4, V11.S4, V11.S4
+	VADD V29.S4, V11.S4, V11.S4
 	VSHL $23, V11.S4, V11.S4
 	WORD $0x6e2bdd42 // fmul v2.4s, v10.4s, v11.4s
-	WORD $0x4e3dd442 // fadd v2.4s, v2.4s, v29.4s
-	WORD $0x6e22fe62 // fdiv v2.4s, v19.4s, v2.4s
-	WORD $0x4ea2d7a2 // fsub v2.4s, v29.4s, v2.4s
-	VBIT V12.B16, V0.B16, V2.B16
-	WORD $0x6ea1e685 // fcmgt v5.4s, v20.4s, v1.4s
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	WORD $0x6e22fee2 // fdiv v2.4s, v23.4s, v2.4s
+	WORD $0x4ea2d5e2 // fsub v2.4s, v15.4s, v2.4s
+	VBIT V30.B16, V0.B16, V2.B16
+	WORD $0x6ea1e6c5 // fcmgt v5.4s, v22.4s, v1.4s
 	VMOV V2.B16, V0.B16
 	VBIT V5.B16, V4.B16, V0.B16
 	FMOVQ F0, 32(R2)
 	FMOVQ 48(R1), F0
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	VMOV V18.B16, V3.B16
-	VMOV V17.B16, V4.B16
+	VMOV V24.B16, V3.B16
+	VMOV V25.B16, V4.B16
 	VFMLA V2.S4, V3.S4, V4.S4
-	VMOV V16.B16, V3.B16
+	VMOV V26.B16, V3.B16
 	VFMLA V2.S4, V4.S4, V3.S4
-	VMOV V15.B16, V4.B16
+	VMOV V27.B16, V4.B16
 	VFMLA V2.S4, V3.S4, V4.S4
-	VMOV V14.B16, V3.B16
+	VMOV V28.B16, V3.B16
 	VFMLA V2.S4, V4.S4, V3.S4
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	VMOV V0.B16, V4.B16
 	VFMLA V0.S4, V3.S4, V4.S4
 	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
 	WORD $0x4e21d422 // fadd v2.4s, v1.4s, v1.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	WORD $0x4e3ff442 // fmax v2.4s, v2.4s, v31.4s
-	WORD $0x6e3cdc48 // fmul v8.4s, v2.4s, v28.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2df442 // fmax v2.4s, v2.4s, v13.4s
+	WORD $0x4f8c9048 // fmul v8.4s, v2.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V2.S4, V11.S4
-	VFMLA V27.S4, V2.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c104b // fmla v11.4s, v2.4s, v12.s[0]
+	WORD $0x4fac104b // fmla v11.4s, v2.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
 	WORD $0x4f3f050b // sshr v11.4s, v8.4s, #1
 	VSUB V11.S4, V8.S4, V8.S4
-	VADD V13.S4, V8.S4, V8.S4
+	VADD V29.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
 	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
-	VADD V13.S4, V11.S4, V11.S4
+	VADD V29.S4, V11.S4, V11.S4
 	VSHL $23, V11.S4, V11.S4
 	WORD $0x6e2bdd42 // fmul v2.4s, v10.4s, v11.4s
-	WORD $0x4e3dd442 // fadd v2.4s, v2.4s, v29.4s
-	WORD $0x6e22fe62 // fdiv v2.4s, v19.4s, v2.4s
-	WORD $0x4ea2d7a2 // fsub v2.4s, v29.4s, v2.4s
-	VBIT V12.B16, V0.B16, V2.B16
-	WORD $0x6ea1e685 // fcmgt v5.4s, v20.4s, v1.4s
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	WORD $0x6e22fee2 // fdiv v2.4s, v23.4s, v2.4s
+	WORD $0x4ea2d5e2 // fsub v2.4s, v15.4s, v2.4s
+	VBIT V30.B16, V0.B16, V2.B16
+	WORD $0x6ea1e6c5 // fcmgt v5.4s, v22.4s, v1.4s
 	VMOV V2.B16, V0.B16
 	VBIT V5.B16, V4.B16, V0.B16
 	FMOVQ F0, 48(R2)
@@ -1251,52 +1167,52 @@ less4:
 by1:
 	FMOVQ 0(R1), F0
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	VMOV V18.B16, V3.B16
-	VMOV V17.B16, V4.B16
+	VMOV V24.B16, V3.B16
+	VMOV V25.B16, V4.B16
 	VFMLA V2.S4, V3.S4, V4.S4
-	VMOV V16.B16, V3.B16
+	VMOV V26.B16, V3.B16
 	VFMLA V2.S4, V4.S4, V3.S4
-	VMOV V15.B16, V4.B16
+	VMOV V27.B16, V4.B16
 	VFMLA V2.S4, V3.S4, V4.S4
-	VMOV V14.B16, V3.B16
+	VMOV V28.B16, V3.B16
 	VFMLA V2.S4, V4.S4, V3.S4
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	VMOV V0.B16, V4.B16
 	VFMLA V0.S4, V3.S4, V4.S4
 	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
 	WORD $0x4e21d422 // fadd v2.4s, v1.4s, v1.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	WORD $0x4e3ff442 // fmax v2.4s, v2.4s, v31.4s
-	WORD $0x6e3cdc48 // fmul v8.4s, v2.4s, v28.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2df442 // fmax v2.4s, v2.4s, v13.4s
+	WORD $0x4f8c9048 // fmul v8.4s, v2.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V2.S4, V11.S4
-	VFMLA V27.S4, V2.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c104b // fmla v11.4s, v2.4s, v12.s[0]
+	WORD $0x4fac104b // fmla v11.4s, v2.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
 	WORD $0x4f3f050b // sshr v11.4s, v8.4s, #1
 	VSUB V11.S4, V8.S4, V8.S4
-	VADD V13.S4, V8.S4, V8.S4
+	VADD V29.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
 	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
-	VADD V13.S4, V11.S4, V11.S4
+	VADD V29.S4, V11.S4, V11.S4
 	VSHL $23, V11.S4, V11.S4
 	WORD $0x6e2bdd42 // fmul v2.4s, v10.4s, v11.4s
-	WORD $0x4e3dd442 // fadd v2.4s, v2.4s, v29.4s
-	WORD $0x6e22fe62 // fdiv v2.4s, v19.4s, v2.4s
-	WORD $0x4ea2d7a2 // fsub v2.4s, v29.4s, v2.4s
-	VBIT V12.B16, V0.B16, V2.B16
-	WORD $0x6ea1e685 // fcmgt v5.4s, v20.4s, v1.4s
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	WORD $0x6e22fee2 // fdiv v2.4s, v23.4s, v2.4s
+	WORD $0x4ea2d5e2 // fsub v2.4s, v15.4s, v2.4s
+	VBIT V30.B16, V0.B16, V2.B16
+	WORD $0x6ea1e6c5 // fcmgt v5.4s, v22.4s, v1.4s
 	VMOV V2.B16, V0.B16
 	VBIT V5.B16, V4.B16, V0.B16
 	FMOVQ F0, 0(R2)
@@ -1319,52 +1235,52 @@ whole1:
 	FMOVQ 0(R1), F0
 loaded2:
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	VMOV V18.B16, V3.B16
-	VMOV V17.B16, V4.B16
+	VMOV V24.B16, V3.B16
+	VMOV V25.B16, V4.B16
 	VFMLA V2.S4, V3.S4, V4.S4
-	VMOV V16.B16, V3.B16
+	VMOV V26.B16, V3.B16
 	VFMLA V2.S4, V4.S4, V3.S4
-	VMOV V15.B16, V4.B16
+	VMOV V27.B16, V4.B16
 	VFMLA V2.S4, V3.S4, V4.S4
-	VMOV V14.B16, V3.B16
+	VMOV V28.B16, V3.B16
 	VFMLA V2.S4, V4.S4, V3.S4
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	VMOV V0.B16, V4.B16
 	VFMLA V0.S4, V3.S4, V4.S4
 	WORD $0x4ea0f801 // fabs v1.4s, v0.4s
 	WORD $0x4e21d422 // fadd v2.4s, v1.4s, v1.4s
-	WORD $0x4ebef442 // fmin v2.4s, v2.4s, v30.4s
-	WORD $0x4e3ff442 // fmax v2.4s, v2.4s, v31.4s
-	WORD $0x6e3cdc48 // fmul v8.4s, v2.4s, v28.4s
+	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
+	WORD $0x4e2df442 // fmax v2.4s, v2.4s, v13.4s
+	WORD $0x4f8c9048 // fmul v8.4s, v2.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V2.S4, V11.S4
-	VFMLA V27.S4, V2.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c104b // fmla v11.4s, v2.4s, v12.s[0]
+	WORD $0x4fac104b // fmla v11.4s, v2.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
 	WORD $0x4f3f050b // sshr v11.4s, v8.4s, #1
 	VSUB V11.S4, V8.S4, V8.S4
-	VADD V13.S4, V8.S4, V8.S4
+	VADD V29.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
 	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
-	VADD V13.S4, V11.S4, V11.S4
+	VADD V29.S4, V11.S4, V11.S4
 	VSHL $23, V11.S4, V11.S4
 	WORD $0x6e2bdd42 // fmul v2.4s, v10.4s, v11.4s
-	WORD $0x4e3dd442 // fadd v2.4s, v2.4s, v29.4s
-	WORD $0x6e22fe62 // fdiv v2.4s, v19.4s, v2.4s
-	WORD $0x4ea2d7a2 // fsub v2.4s, v29.4s, v2.4s
-	VBIT V12.B16, V0.B16, V2.B16
-	WORD $0x6ea1e685 // fcmgt v5.4s, v20.4s, v1.4s
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	WORD $0x6e22fee2 // fdiv v2.4s, v23.4s, v2.4s
+	WORD $0x4ea2d5e2 // fsub v2.4s, v15.4s, v2.4s
+	VBIT V30.B16, V0.B16, V2.B16
+	WORD $0x6ea1e6c5 // fcmgt v5.4s, v22.4s, v1.4s
 	VMOV V2.B16, V0.B16
 	VBIT V5.B16, V4.B16, V0.B16
 	TBNZ $3, R17, whole3
@@ -1404,10 +1320,8 @@ TEXT ·reluBackNEON(SB), NOSPLIT, $0-40
 	MOVD c+32(FP), R14
 	LSL $2, R14
 	SUB R13, R14
-	MOVD $0x0, R0
-	VDUP R0, V31.S4
-	MOVD $0x40c00000, R0
-	VDUP R0, V30.S4
+	MOVD $constants0<>(SB), R19
+	FLDPQ 0(R19), (F12, F13)
 row:
 	MOVD c+32(FP), R12
 	SUBS $16, R12
@@ -1415,23 +1329,23 @@ row:
 by4:
 	FMOVQ 0(R1), F0
 	FMOVQ 0(R2), F1
-	WORD $0x6e20e7e2 // fcmge v2.4s, v31.4s, v0.4s
-	VBIT V2.B16, V31.B16, V1.B16
+	WORD $0x6e20e582 // fcmge v2.4s, v12.4s, v0.4s
+	VBIT V2.B16, V12.B16, V1.B16
 	FMOVQ F1, 0(R3)
 	FMOVQ 16(R1), F0
 	FMOVQ 16(R2), F1
-	WORD $0x6e20e7e2 // fcmge v2.4s, v31.4s, v0.4s
-	VBIT V2.B16, V31.B16, V1.B16
+	WORD $0x6e20e582 // fcmge v2.4s, v12.4s, v0.4s
+	VBIT V2.B16, V12.B16, V1.B16
 	FMOVQ F1, 16(R3)
 	FMOVQ 32(R1), F0
 	FMOVQ 32(R2), F1
-	WORD $0x6e20e7e2 // fcmge v2.4s, v31.4s, v0.4s
-	VBIT V2.B16, V31.B16, V1.B16
+	WORD $0x6e20e582 // fcmge v2.4s, v12.4s, v0.4s
+	VBIT V2.B16, V12.B16, V1.B16
 	FMOVQ F1, 32(R3)
 	FMOVQ 48(R1), F0
 	FMOVQ 48(R2), F1
-	WORD $0x6e20e7e2 // fcmge v2.4s, v31.4s, v0.4s
-	VBIT V2.B16, V31.B16, V1.B16
+	WORD $0x6e20e582 // fcmge v2.4s, v12.4s, v0.4s
+	VBIT V2.B16, V12.B16, V1.B16
 	FMOVQ F1, 48(R3)
 	ADD $64, R1
 	ADD $64, R2
@@ -1445,8 +1359,8 @@ less4:
 by1:
 	FMOVQ 0(R1), F0
 	FMOVQ 0(R2), F1
-	WORD $0x6e20e7e2 // fcmge v2.4s, v31.4s, v0.4s
-	VBIT V2.B16, V31.B16, V1.B16
+	WORD $0x6e20e582 // fcmge v2.4s, v12.4s, v0.4s
+	VBIT V2.B16, V12.B16, V1.B16
 	FMOVQ F1, 0(R3)
 	ADD $16, R1
 	ADD $16, R2
@@ -1478,8 +1392,8 @@ loaded2:
 whole3:
 	FMOVQ 0(R2), F1
 loaded4:
-	WORD $0x6e20e7e2 // fcmge v2.4s, v31.4s, v0.4s
-	VBIT V2.B16, V31.B16, V1.B16
+	WORD $0x6e20e582 // fcmge v2.4s, v12.4s, v0.4s
+	VBIT V2.B16, V12.B16, V1.B16
 	TBNZ $3, R17, whole5
 	TBZ $1, R17, one6
 	FMOVD F1, 0(R3)
@@ -1517,10 +1431,8 @@ TEXT ·relu6BackNEON(SB), NOSPLIT, $0-40
 	MOVD c+32(FP), R14
 	LSL $2, R14
 	SUB R13, R14
-	MOVD $0x0, R0
-	VDUP R0, V31.S4
-	MOVD $0x40c00000, R0
-	VDUP R0, V30.S4
+	MOVD $constants0<>(SB), R19
+	FLDPQ 0(R19), (F12, F13)
 row:
 	MOVD c+32(FP), R12
 	SUBS $16, R12
@@ -1528,31 +1440,31 @@ row:
 by4:
 	FMOVQ 0(R1), F0
 	FMOVQ 0(R2), F1
-	WORD $0x6e20e7e2 // fcmge v2.4s, v31.4s, v0.4s
-	VBIT V2.B16, V31.B16, V1.B16
-	WORD $0x6e3ee402 // fcmge v2.4s, v0.4s, v30.4s
-	VBIT V2.B16, V31.B16, V1.B16
+	WORD $0x6e20e582 // fcmge v2.4s, v12.4s, v0.4s
+	VBIT V2.B16, V12.B16, V1.B16
+	WORD $0x6e2de402 // fcmge v2.4s, v0.4s, v13.4s
+	VBIT V2.B16, V12.B16, V1.B16
 	FMOVQ F1, 0(R3)
 	FMOVQ 16(R1), F0
 	FMOVQ 16(R2), F1
-	WORD $0x6e20e7e2 // fcmge v2.4s, v31.4s, v0.4s
-	VBIT V2.B16, V31.B16, V1.B16
-	WORD $0x6e3ee402 // fcmge v2.4s, v0.4s, v30.4s
-	VBIT V2.B16, V31.B16, V1.B16
+	WORD $0x6e20e582 // fcmge v2.4s, v12.4s, v0.4s
+	VBIT V2.B16, V12.B16, V1.B16
+	WORD $0x6e2de402 // fcmge v2.4s, v0.4s, v13.4s
+	VBIT V2.B16, V12.B16, V1.B16
 	FMOVQ F1, 16(R3)
 	FMOVQ 32(R1), F0
 	FMOVQ 32(R2), F1
-	WORD $0x6e20e7e2 // fcmge v2.4s, v31.4s, v0.4s
-	VBIT V2.B16, V31.B16, V1.B16
-	WORD $0x6e3ee402 // fcmge v2.4s, v0.4s, v30.4s
-	VBIT V2.B16, V31.B16, V1.B16
+	WORD $0x6e20e582 // fcmge v2.4s, v12.4s, v0.4s
+	VBIT V2.B16, V12.B16, V1.B16
+	WORD $0x6e2de402 // fcmge v2.4s, v0.4s, v13.4s
+	VBIT V2.B16, V12.B16, V1.B16
 	FMOVQ F1, 32(R3)
 	FMOVQ 48(R1), F0
 	FMOVQ 48(R2), F1
-	WORD $0x6e20e7e2 // fcmge v2.4s, v31.4s, v0.4s
-	VBIT V2.B16, V31.B16, V1.B16
-	WORD $0x6e3ee402 // fcmge v2.4s, v0.4s, v30.4s
-	VBIT V2.B16, V31.B16, V1.B16
+	WORD $0x6e20e582 // fcmge v2.4s, v12.4s, v0.4s
+	VBIT V2.B16, V12.B16, V1.B16
+	WORD $0x6e2de402 // fcmge v2.4s, v0.4s, v13.4s
+	VBIT V2.B16, V12.B16, V1.B16
 	FMOVQ F1, 48(R3)
 	ADD $64, R1
 	ADD $64, R2
@@ -1566,10 +1478,10 @@ less4:
 by1:
 	FMOVQ 0(R1), F0
 	FMOVQ 0(R2), F1
-	WORD $0x6e20e7e2 // fcmge v2.4s, v31.4s, v0.4s
-	VBIT V2.B16, V31.B16, V1.B16
-	WORD $0x6e3ee402 // fcmge v2.4s, v0.4s, v30.4s
-	VBIT V2.B16, V31.B16, V1.B16
+	WORD $0x6e20e582 // fcmge v2.4s, v12.4s, v0.4s
+	VBIT V2.B16, V12.B16, V1.B16
+	WORD $0x6e2de402 // fcmge v2.4s, v0.4s, v13.4s
+	VBIT V2.B16, V12.B16, V1.B16
 	FMOVQ F1, 0(R3)
 	ADD $16, R1
 	ADD $16, R2
@@ -1601,10 +1513,10 @@ loaded2:
 whole3:
 	FMOVQ 0(R2), F1
 loaded4:
-	WORD $0x6e20e7e2 // fcmge v2.4s, v31.4s, v0.4s
-	VBIT V2.B16, V31.B16, V1.B16
-	WORD $0x6e3ee402 // fcmge v2.4s, v0.4s, v30.4s
-	VBIT V2.B16, V31.B16, V1.B16
+	WORD $0x6e20e582 // fcmge v2.4s, v12.4s, v0.4s
+	VBIT V2.B16, V12.B16, V1.B16
+	WORD $0x6e2de402 // fcmge v2.4s, v0.4s, v13.4s
+	VBIT V2.B16, V12.B16, V1.B16
 	TBNZ $3, R17, whole5
 	TBZ $1, R17, one6
 	FMOVD F1, 0(R3)
@@ -1642,8 +1554,8 @@ TEXT ·sigmoidBackNEON(SB), NOSPLIT, $0-40
 	MOVD c+32(FP), R14
 	LSL $2, R14
 	SUB R13, R14
-	MOVD $0x3f800000, R0
-	VDUP R0, V31.S4
+	MOVD $constants4<>(SB), R19
+	FMOVQ 0(R19), F12
 row:
 	MOVD c+32(FP), R12
 	SUBS $16, R12
@@ -1651,25 +1563,25 @@ row:
 by4:
 	FMOVQ 0(R1), F0
 	FMOVQ 0(R2), F1
-	WORD $0x4ea0d7e2 // fsub v2.4s, v31.4s, v0.4s
+	WORD $0x4ea0d582 // fsub v2.4s, v12.4s, v0.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	FMOVQ F1, 0(R3)
 	FMOVQ 16(R1), F0
 	FMOVQ 16(R2), F1
-	WORD $0x4ea0d7e2 // fsub v2.4s, v31.4s, v0.4s
+	WORD $0x4ea0d582 // fsub v2.4s, v12.4s, v0.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	FMOVQ F1, 16(R3)
 	FMOVQ 32(R1), F0
 	FMOVQ 32(R2), F1
-	WORD $0x4ea0d7e2 // fsub v2.4s, v31.4s, v0.4s
+	WORD $0x4ea0d582 // fsub v2.4s, v12.4s, v0.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	FMOVQ F1, 32(R3)
 	FMOVQ 48(R1), F0
 	FMOVQ 48(R2), F1
-	WORD $0x4ea0d7e2 // fsub v2.4s, v31.4s, v0.4s
+	WORD $0x4ea0d582 // fsub v2.4s, v12.4s, v0.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	FMOVQ F1, 48(R3)
@@ -1685,7 +1597,7 @@ less4:
 by1:
 	FMOVQ 0(R1), F0
 	FMOVQ 0(R2), F1
-	WORD $0x4ea0d7e2 // fsub v2.4s, v31.4s, v0.4s
+	WORD $0x4ea0d582 // fsub v2.4s, v12.4s, v0.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	FMOVQ F1, 0(R3)
@@ -1719,7 +1631,7 @@ loaded2:
 whole3:
 	FMOVQ 0(R2), F1
 loaded4:
-	WORD $0x4ea0d7e2 // fsub v2.4s, v31.4s, v0.4s
+	WORD $0x4ea0d582 // fsub v2.4s, v12.4s, v0.4s
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	TBNZ $3, R17, whole5
@@ -1759,8 +1671,8 @@ TEXT ·tanhBackNEON(SB), NOSPLIT, $0-40
 	MOVD c+32(FP), R14
 	LSL $2, R14
 	SUB R13, R14
-	MOVD $0x3f800000, R0
-	VDUP R0, V31.S4
+	MOVD $constants4<>(SB), R19
+	FMOVQ 0(R19), F12
 row:
 	MOVD c+32(FP), R12
 	SUBS $16, R12
@@ -1768,29 +1680,29 @@ row:
 by4:
 	FMOVQ 0(R1), F0
 	FMOVQ 0(R2), F1
-	WORD $0x4ea0d7e2 // fsub v2.4s, v31.4s, v0.4s
-	WORD $0x4e20d7e3 // fadd v3.4s, v31.4s, v0.4s
+	WORD $0x4ea0d582 // fsub v2.4s, v12.4s, v0.4s
+	WORD $0x4e20d583 // fadd v3.4s, v12.4s, v0.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	FMOVQ F1, 0(R3)
 	FMOVQ 16(R1), F0
 	FMOVQ 16(R2), F1
-	WORD $0x4ea0d7e2 // fsub v2.4s, v31.4s, v0.4s
-	WORD $0x4e20d7e3 // fadd v3.4s, v31.4s, v0.4s
+	WORD $0x4ea0d582 // fsub v2.4s, v12.4s, v0.4s
+	WORD $0x4e20d583 // fadd v3.4s, v12.4s, v0.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	FMOVQ F1, 16(R3)
 	FMOVQ 32(R1), F0
 	FMOVQ 32(R2), F1
-	WORD $0x4ea0d7e2 // fsub v2.4s, v31.4s, v0.4s
-	WORD $0x4e20d7e3 // fadd v3.4s, v31.4s, v0.4s
+	WORD $0x4ea0d582 // fsub v2.4s, v12.4s, v0.4s
+	WORD $0x4e20d583 // fadd v3.4s, v12.4s, v0.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	FMOVQ F1, 32(R3)
 	FMOVQ 48(R1), F0
 	FMOVQ 48(R2), F1
-	WORD $0x4ea0d7e2 // fsub v2.4s, v31.4s, v0.4s
-	WORD $0x4e20d7e3 // fadd v3.4s, v31.4s, v0.4s
+	WORD $0x4ea0d582 // fsub v2.4s, v12.4s, v0.4s
+	WORD $0x4e20d583 // fadd v3.4s, v12.4s, v0.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	FMOVQ F1, 48(R3)
@@ -1806,8 +1718,8 @@ less4:
 by1:
 	FMOVQ 0(R1), F0
 	FMOVQ 0(R2), F1
-	WORD $0x4ea0d7e2 // fsub v2.4s, v31.4s, v0.4s
-	WORD $0x4e20d7e3 // fadd v3.4s, v31.4s, v0.4s
+	WORD $0x4ea0d582 // fsub v2.4s, v12.4s, v0.4s
+	WORD $0x4e20d583 // fadd v3.4s, v12.4s, v0.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	FMOVQ F1, 0(R3)
@@ -1841,8 +1753,8 @@ loaded2:
 whole3:
 	FMOVQ 0(R2), F1
 loaded4:
-	WORD $0x4ea0d7e2 // fsub v2.4s, v31.4s, v0.4s
-	WORD $0x4e20d7e3 // fadd v3.4s, v31.4s, v0.4s
+	WORD $0x4ea0d582 // fsub v2.4s, v12.4s, v0.4s
+	WORD $0x4e20d583 // fadd v3.4s, v12.4s, v0.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	TBNZ $3, R17, whole5
@@ -1885,32 +1797,13 @@ TEXT ·swishBackNEON(SB), NOSPLIT, $0-40
 	MRS FPCR, R25
 	ORR $16777216, R25, R0
 	MSR R0, FPCR
-	MOVD $0xc2b20000, R0
-	VDUP R0, V31.S4
-	MOVD $0x42ae0000, R0
-	VDUP R0, V30.S4
-	MOVD $0x3f800000, R0
-	VDUP R0, V29.S4
-	MOVD $0xbfb8aa3b, R0
-	VDUP R0, V28.S4
-	MOVD $0xb2a57060, R0
-	VDUP R0, V27.S4
-	MOVD $0x3aae0473, R0
-	VDUP R0, V26.S4
-	MOVD $0x3c1e862a, R0
-	VDUP R0, V25.S4
-	MOVD $0x3d635b72, R0
-	VDUP R0, V24.S4
-	MOVD $0x3e75fc8c, R0
-	VDUP R0, V23.S4
-	MOVD $0x3f317214, R0
-	VDUP R0, V22.S4
-	MOVD $0x3f800001, R0
-	VDUP R0, V21.S4
-	MOVD $0xc2b00000, R0
-	VDUP R0, V20.S4
-	MOVD $0x7f, R0
-	VDUP R0, V19.S4
+	MOVD $constants5<>(SB), R19
+	FLDPQ 0(R19), (F12, F13)
+	FLDPQ 32(R19), (F14, F15)
+	FLDPQ 64(R19), (F16, F17)
+	FLDPQ 96(R19), (F18, F19)
+	FLDPQ 128(R19), (F20, F21)
+	FLDPQ 160(R19), (F22, F23)
 row:
 	MOVD c+32(FP), R12
 	SUBS $16, R12
@@ -1918,132 +1811,132 @@ row:
 by4:
 	FMOVQ 0(R1), F0
 	FMOVQ 0(R2), F1
-	WORD $0x4e34f400 // fmax v0.4s, v0.4s, v20.4s
-	WORD $0x4ebef400 // fmin v0.4s, v0.4s, v30.4s
+	WORD $0x4e36f400 // fmax v0.4s, v0.4s, v22.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	VMOV V0.B16, V2.B16
-	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V0.S4, V11.S4
-	VFMLA V27.S4, V0.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
+	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V19.S4, V8.S4, V8.S4
+	VADD V23.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
 	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
-	WORD $0x4e3dd403 // fadd v3.4s, v0.4s, v29.4s
-	WORD $0x6e23ffa3 // fdiv v3.4s, v29.4s, v3.4s
+	WORD $0x4e2fd403 // fadd v3.4s, v0.4s, v15.4s
+	WORD $0x6e23fde3 // fdiv v3.4s, v15.4s, v3.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	VMOV V29.B16, V4.B16
+	VMOV V15.B16, V4.B16
 	VFMLA V2.S4, V0.S4, V4.S4
 	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	FMOVQ F1, 0(R3)
 	FMOVQ 16(R1), F0
 	FMOVQ 16(R2), F1
-	WORD $0x4e34f400 // fmax v0.4s, v0.4s, v20.4s
-	WORD $0x4ebef400 // fmin v0.4s, v0.4s, v30.4s
+	WORD $0x4e36f400 // fmax v0.4s, v0.4s, v22.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	VMOV V0.B16, V2.B16
-	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V0.S4, V11.S4
-	VFMLA V27.S4, V0.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
+	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V19.S4, V8.S4, V8.S4
+	VADD V23.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
 	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
-	WORD $0x4e3dd403 // fadd v3.4s, v0.4s, v29.4s
-	WORD $0x6e23ffa3 // fdiv v3.4s, v29.4s, v3.4s
+	WORD $0x4e2fd403 // fadd v3.4s, v0.4s, v15.4s
+	WORD $0x6e23fde3 // fdiv v3.4s, v15.4s, v3.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	VMOV V29.B16, V4.B16
+	VMOV V15.B16, V4.B16
 	VFMLA V2.S4, V0.S4, V4.S4
 	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	FMOVQ F1, 16(R3)
 	FMOVQ 32(R1), F0
 	FMOVQ 32(R2), F1
-	WORD $0x4e34f400 // fmax v0.4s, v0.4s, v20.4s
-	WORD $0x4ebef400 // fmin v0.4s, v0.4s, v30.4s
+	WORD $0x4e36f400 // fmax v0.4s, v0.4s, v22.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	VMOV V0.B16, V2.B16
-	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V0.S4, V11.S4
-	VFMLA V27.S4, V0.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
+	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V19.S4, V8.S4, V8.S4
+	VADD V23.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
 	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
-	WORD $0x4e3dd403 // fadd v3.4s, v0.4s, v29.4s
-	WORD $0x6e23ffa3 // fdiv v3.4s, v29.4s, v3.4s
+	WORD $0x4e2fd403 // fadd v3.4s, v0.4s, v15.4s
+	WORD $0x6e23fde3 // fdiv v3.4s, v15.4s, v3.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	VMOV V29.B16, V4.B16
+	VMOV V15.B16, V4.B16
 	VFMLA V2.S4, V0.S4, V4.S4
 	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	FMOVQ F1, 32(R3)
 	FMOVQ 48(R1), F0
 	FMOVQ 48(R2), F1
-	WORD $0x4e34f400 // fmax v0.4s, v0.4s, v20.4s
-	WORD $0x4ebef400 // fmin v0.4s, v0.4s, v30.4s
+	WORD $0x4e36f400 // fmax v0.4s, v0.4s, v22.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	VMOV V0.B16, V2.B16
-	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V0.S4, V11.S4
-	VFMLA V27.S4, V0.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
+	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V19.S4, V8.S4, V8.S4
+	VADD V23.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
 	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
-	WORD $0x4e3dd403 // fadd v3.4s, v0.4s, v29.4s
-	WORD $0x6e23ffa3 // fdiv v3.4s, v29.4s, v3.4s
+	WORD $0x4e2fd403 // fadd v3.4s, v0.4s, v15.4s
+	WORD $0x6e23fde3 // fdiv v3.4s, v15.4s, v3.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	VMOV V29.B16, V4.B16
+	VMOV V15.B16, V4.B16
 	VFMLA V2.S4, V0.S4, V4.S4
 	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
@@ -2060,33 +1953,33 @@ less4:
 by1:
 	FMOVQ 0(R1), F0
 	FMOVQ 0(R2), F1
-	WORD $0x4e34f400 // fmax v0.4s, v0.4s, v20.4s
-	WORD $0x4ebef400 // fmin v0.4s, v0.4s, v30.4s
+	WORD $0x4e36f400 // fmax v0.4s, v0.4s, v22.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	VMOV V0.B16, V2.B16
-	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V0.S4, V11.S4
-	VFMLA V27.S4, V0.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
+	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V19.S4, V8.S4, V8.S4
+	VADD V23.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
 	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
-	WORD $0x4e3dd403 // fadd v3.4s, v0.4s, v29.4s
-	WORD $0x6e23ffa3 // fdiv v3.4s, v29.4s, v3.4s
+	WORD $0x4e2fd403 // fadd v3.4s, v0.4s, v15.4s
+	WORD $0x6e23fde3 // fdiv v3.4s, v15.4s, v3.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	VMOV V29.B16, V4.B16
+	VMOV V15.B16, V4.B16
 	VFMLA V2.S4, V0.S4, V4.S4
 	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
@@ -2121,33 +2014,33 @@ loaded2:
 whole3:
 	FMOVQ 0(R2), F1
 loaded4:
-	WORD $0x4e34f400 // fmax v0.4s, v0.4s, v20.4s
-	WORD $0x4ebef400 // fmin v0.4s, v0.4s, v30.4s
+	WORD $0x4e36f400 // fmax v0.4s, v0.4s, v22.4s
+	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	VMOV V0.B16, V2.B16
-	WORD $0x6e3cdc08 // fmul v8.4s, v0.4s, v28.4s
+	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
 	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	VFMLA V28.S4, V0.S4, V11.S4
-	VFMLA V27.S4, V0.S4, V11.S4
-	VMOV V26.B16, V9.B16
-	VMOV V25.B16, V10.B16
+	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
+	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
+	VMOV V16.B16, V9.B16
+	VMOV V17.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V24.B16, V9.B16
+	VMOV V18.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V23.B16, V10.B16
+	VMOV V19.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V22.B16, V9.B16
+	VMOV V20.B16, V9.B16
 	VFMLA V11.S4, V10.S4, V9.S4
 	VMOV V21.B16, V10.B16
 	VFMLA V11.S4, V9.S4, V10.S4
 	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V19.S4, V8.S4, V8.S4
+	VADD V23.S4, V8.S4, V8.S4
 	VSHL $23, V8.S4, V8.S4
 	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
-	WORD $0x4e3dd403 // fadd v3.4s, v0.4s, v29.4s
-	WORD $0x6e23ffa3 // fdiv v3.4s, v29.4s, v3.4s
+	WORD $0x4e2fd403 // fadd v3.4s, v0.4s, v15.4s
+	WORD $0x6e23fde3 // fdiv v3.4s, v15.4s, v3.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	VMOV V29.B16, V4.B16
+	VMOV V15.B16, V4.B16
 	VFMLA V2.S4, V0.S4, V4.S4
 	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
@@ -2172,3 +2065,243 @@ next:
 	BNE row
 	MSR R25, FPCR
 	RET
+
+DATA constants0<>+0(SB)/4, $0x00000000
+DATA constants0<>+4(SB)/4, $0x00000000
+DATA constants0<>+8(SB)/4, $0x00000000
+DATA constants0<>+12(SB)/4, $0x00000000
+DATA constants0<>+16(SB)/4, $0x40c00000
+DATA constants0<>+20(SB)/4, $0x40c00000
+DATA constants0<>+24(SB)/4, $0x40c00000
+DATA constants0<>+28(SB)/4, $0x40c00000
+GLOBL constants0<>(SB), RODATA|NOPTR, $32
+
+DATA constants1<>+0(SB)/4, $0x3fb8aa3b
+DATA constants1<>+4(SB)/4, $0x32a57060
+DATA constants1<>+8(SB)/4, $0x00000000
+DATA constants1<>+12(SB)/4, $0x00000000
+DATA constants1<>+16(SB)/4, $0xc2d00000
+DATA constants1<>+20(SB)/4, $0xc2d00000
+DATA constants1<>+24(SB)/4, $0xc2d00000
+DATA constants1<>+28(SB)/4, $0xc2d00000
+DATA constants1<>+32(SB)/4, $0x42b20000
+DATA constants1<>+36(SB)/4, $0x42b20000
+DATA constants1<>+40(SB)/4, $0x42b20000
+DATA constants1<>+44(SB)/4, $0x42b20000
+DATA constants1<>+48(SB)/4, $0x3f800000
+DATA constants1<>+52(SB)/4, $0x3f800000
+DATA constants1<>+56(SB)/4, $0x3f800000
+DATA constants1<>+60(SB)/4, $0x3f800000
+DATA constants1<>+64(SB)/4, $0x3aae0473
+DATA constants1<>+68(SB)/4, $0x3aae0473
+DATA constants1<>+72(SB)/4, $0x3aae0473
+DATA constants1<>+76(SB)/4, $0x3aae0473
+DATA constants1<>+80(SB)/4, $0x3c1e862a
+DATA constants1<>+84(SB)/4, $0x3c1e862a
+DATA constants1<>+88(SB)/4, $0x3c1e862a
+DATA constants1<>+92(SB)/4, $0x3c1e862a
+DATA constants1<>+96(SB)/4, $0x3d635b72
+DATA constants1<>+100(SB)/4, $0x3d635b72
+DATA constants1<>+104(SB)/4, $0x3d635b72
+DATA constants1<>+108(SB)/4, $0x3d635b72
+DATA constants1<>+112(SB)/4, $0x3e75fc8c
+DATA constants1<>+116(SB)/4, $0x3e75fc8c
+DATA constants1<>+120(SB)/4, $0x3e75fc8c
+DATA constants1<>+124(SB)/4, $0x3e75fc8c
+DATA constants1<>+128(SB)/4, $0x3f317214
+DATA constants1<>+132(SB)/4, $0x3f317214
+DATA constants1<>+136(SB)/4, $0x3f317214
+DATA constants1<>+140(SB)/4, $0x3f317214
+DATA constants1<>+144(SB)/4, $0x3f800001
+DATA constants1<>+148(SB)/4, $0x3f800001
+DATA constants1<>+152(SB)/4, $0x3f800001
+DATA constants1<>+156(SB)/4, $0x3f800001
+DATA constants1<>+160(SB)/4, $0x0000007f
+DATA constants1<>+164(SB)/4, $0x0000007f
+DATA constants1<>+168(SB)/4, $0x0000007f
+DATA constants1<>+172(SB)/4, $0x0000007f
+DATA constants1<>+176(SB)/4, $0x80000000
+DATA constants1<>+180(SB)/4, $0x80000000
+DATA constants1<>+184(SB)/4, $0x80000000
+DATA constants1<>+188(SB)/4, $0x80000000
+GLOBL constants1<>(SB), RODATA|NOPTR, $192
+
+DATA constants2<>+0(SB)/4, $0xbfb8aa3b
+DATA constants2<>+4(SB)/4, $0xb2a57060
+DATA constants2<>+8(SB)/4, $0x00000000
+DATA constants2<>+12(SB)/4, $0x00000000
+DATA constants2<>+16(SB)/4, $0xc2b20000
+DATA constants2<>+20(SB)/4, $0xc2b20000
+DATA constants2<>+24(SB)/4, $0xc2b20000
+DATA constants2<>+28(SB)/4, $0xc2b20000
+DATA constants2<>+32(SB)/4, $0x42ae0000
+DATA constants2<>+36(SB)/4, $0x42ae0000
+DATA constants2<>+40(SB)/4, $0x42ae0000
+DATA constants2<>+44(SB)/4, $0x42ae0000
+DATA constants2<>+48(SB)/4, $0x3f800000
+DATA constants2<>+52(SB)/4, $0x3f800000
+DATA constants2<>+56(SB)/4, $0x3f800000
+DATA constants2<>+60(SB)/4, $0x3f800000
+DATA constants2<>+64(SB)/4, $0x3aae0473
+DATA constants2<>+68(SB)/4, $0x3aae0473
+DATA constants2<>+72(SB)/4, $0x3aae0473
+DATA constants2<>+76(SB)/4, $0x3aae0473
+DATA constants2<>+80(SB)/4, $0x3c1e862a
+DATA constants2<>+84(SB)/4, $0x3c1e862a
+DATA constants2<>+88(SB)/4, $0x3c1e862a
+DATA constants2<>+92(SB)/4, $0x3c1e862a
+DATA constants2<>+96(SB)/4, $0x3d635b72
+DATA constants2<>+100(SB)/4, $0x3d635b72
+DATA constants2<>+104(SB)/4, $0x3d635b72
+DATA constants2<>+108(SB)/4, $0x3d635b72
+DATA constants2<>+112(SB)/4, $0x3e75fc8c
+DATA constants2<>+116(SB)/4, $0x3e75fc8c
+DATA constants2<>+120(SB)/4, $0x3e75fc8c
+DATA constants2<>+124(SB)/4, $0x3e75fc8c
+DATA constants2<>+128(SB)/4, $0x3f317214
+DATA constants2<>+132(SB)/4, $0x3f317214
+DATA constants2<>+136(SB)/4, $0x3f317214
+DATA constants2<>+140(SB)/4, $0x3f317214
+DATA constants2<>+144(SB)/4, $0x3f800001
+DATA constants2<>+148(SB)/4, $0x3f800001
+DATA constants2<>+152(SB)/4, $0x3f800001
+DATA constants2<>+156(SB)/4, $0x3f800001
+DATA constants2<>+160(SB)/4, $0x0000007f
+DATA constants2<>+164(SB)/4, $0x0000007f
+DATA constants2<>+168(SB)/4, $0x0000007f
+DATA constants2<>+172(SB)/4, $0x0000007f
+GLOBL constants2<>(SB), RODATA|NOPTR, $176
+
+DATA constants3<>+0(SB)/4, $0x3fb8aa3b
+DATA constants3<>+4(SB)/4, $0x32a57060
+DATA constants3<>+8(SB)/4, $0x00000000
+DATA constants3<>+12(SB)/4, $0x00000000
+DATA constants3<>+16(SB)/4, $0xc2d00000
+DATA constants3<>+20(SB)/4, $0xc2d00000
+DATA constants3<>+24(SB)/4, $0xc2d00000
+DATA constants3<>+28(SB)/4, $0xc2d00000
+DATA constants3<>+32(SB)/4, $0x42b20000
+DATA constants3<>+36(SB)/4, $0x42b20000
+DATA constants3<>+40(SB)/4, $0x42b20000
+DATA constants3<>+44(SB)/4, $0x42b20000
+DATA constants3<>+48(SB)/4, $0x3f800000
+DATA constants3<>+52(SB)/4, $0x3f800000
+DATA constants3<>+56(SB)/4, $0x3f800000
+DATA constants3<>+60(SB)/4, $0x3f800000
+DATA constants3<>+64(SB)/4, $0x3aae0473
+DATA constants3<>+68(SB)/4, $0x3aae0473
+DATA constants3<>+72(SB)/4, $0x3aae0473
+DATA constants3<>+76(SB)/4, $0x3aae0473
+DATA constants3<>+80(SB)/4, $0x3c1e862a
+DATA constants3<>+84(SB)/4, $0x3c1e862a
+DATA constants3<>+88(SB)/4, $0x3c1e862a
+DATA constants3<>+92(SB)/4, $0x3c1e862a
+DATA constants3<>+96(SB)/4, $0x3d635b72
+DATA constants3<>+100(SB)/4, $0x3d635b72
+DATA constants3<>+104(SB)/4, $0x3d635b72
+DATA constants3<>+108(SB)/4, $0x3d635b72
+DATA constants3<>+112(SB)/4, $0x3e75fc8c
+DATA constants3<>+116(SB)/4, $0x3e75fc8c
+DATA constants3<>+120(SB)/4, $0x3e75fc8c
+DATA constants3<>+124(SB)/4, $0x3e75fc8c
+DATA constants3<>+128(SB)/4, $0x3f317214
+DATA constants3<>+132(SB)/4, $0x3f317214
+DATA constants3<>+136(SB)/4, $0x3f317214
+DATA constants3<>+140(SB)/4, $0x3f317214
+DATA constants3<>+144(SB)/4, $0x3f800001
+DATA constants3<>+148(SB)/4, $0x3f800001
+DATA constants3<>+152(SB)/4, $0x3f800001
+DATA constants3<>+156(SB)/4, $0x3f800001
+DATA constants3<>+160(SB)/4, $0x3f200000
+DATA constants3<>+164(SB)/4, $0x3f200000
+DATA constants3<>+168(SB)/4, $0x3f200000
+DATA constants3<>+172(SB)/4, $0x3f200000
+DATA constants3<>+176(SB)/4, $0x40000000
+DATA constants3<>+180(SB)/4, $0x40000000
+DATA constants3<>+184(SB)/4, $0x40000000
+DATA constants3<>+188(SB)/4, $0x40000000
+DATA constants3<>+192(SB)/4, $0xbbbaf0ea
+DATA constants3<>+196(SB)/4, $0xbbbaf0ea
+DATA constants3<>+200(SB)/4, $0xbbbaf0ea
+DATA constants3<>+204(SB)/4, $0xbbbaf0ea
+DATA constants3<>+208(SB)/4, $0x3ca9134e
+DATA constants3<>+212(SB)/4, $0x3ca9134e
+DATA constants3<>+216(SB)/4, $0x3ca9134e
+DATA constants3<>+220(SB)/4, $0x3ca9134e
+DATA constants3<>+224(SB)/4, $0xbd5c1e2d
+DATA constants3<>+228(SB)/4, $0xbd5c1e2d
+DATA constants3<>+232(SB)/4, $0xbd5c1e2d
+DATA constants3<>+236(SB)/4, $0xbd5c1e2d
+DATA constants3<>+240(SB)/4, $0x3e088393
+DATA constants3<>+244(SB)/4, $0x3e088393
+DATA constants3<>+248(SB)/4, $0x3e088393
+DATA constants3<>+252(SB)/4, $0x3e088393
+DATA constants3<>+256(SB)/4, $0xbeaaaa99
+DATA constants3<>+260(SB)/4, $0xbeaaaa99
+DATA constants3<>+264(SB)/4, $0xbeaaaa99
+DATA constants3<>+268(SB)/4, $0xbeaaaa99
+DATA constants3<>+272(SB)/4, $0x0000007f
+DATA constants3<>+276(SB)/4, $0x0000007f
+DATA constants3<>+280(SB)/4, $0x0000007f
+DATA constants3<>+284(SB)/4, $0x0000007f
+DATA constants3<>+288(SB)/4, $0x80000000
+DATA constants3<>+292(SB)/4, $0x80000000
+DATA constants3<>+296(SB)/4, $0x80000000
+DATA constants3<>+300(SB)/4, $0x80000000
+GLOBL constants3<>(SB), RODATA|NOPTR, $304
+
+DATA constants4<>+0(SB)/4, $0x3f800000
+DATA constants4<>+4(SB)/4, $0x3f800000
+DATA constants4<>+8(SB)/4, $0x3f800000
+DATA constants4<>+12(SB)/4, $0x3f800000
+GLOBL constants4<>(SB), RODATA|NOPTR, $16
+
+DATA constants5<>+0(SB)/4, $0xbfb8aa3b
+DATA constants5<>+4(SB)/4, $0xb2a57060
+DATA constants5<>+8(SB)/4, $0x00000000
+DATA constants5<>+12(SB)/4, $0x00000000
+DATA constants5<>+16(SB)/4, $0xc2b20000
+DATA constants5<>+20(SB)/4, $0xc2b20000
+DATA constants5<>+24(SB)/4, $0xc2b20000
+DATA constants5<>+28(SB)/4, $0xc2b20000
+DATA constants5<>+32(SB)/4, $0x42ae0000
+DATA constants5<>+36(SB)/4, $0x42ae0000
+DATA constants5<>+40(SB)/4, $0x42ae0000
+DATA constants5<>+44(SB)/4, $0x42ae0000
+DATA constants5<>+48(SB)/4, $0x3f800000
+DATA constants5<>+52(SB)/4, $0x3f800000
+DATA constants5<>+56(SB)/4, $0x3f800000
+DATA constants5<>+60(SB)/4, $0x3f800000
+DATA constants5<>+64(SB)/4, $0x3aae0473
+DATA constants5<>+68(SB)/4, $0x3aae0473
+DATA constants5<>+72(SB)/4, $0x3aae0473
+DATA constants5<>+76(SB)/4, $0x3aae0473
+DATA constants5<>+80(SB)/4, $0x3c1e862a
+DATA constants5<>+84(SB)/4, $0x3c1e862a
+DATA constants5<>+88(SB)/4, $0x3c1e862a
+DATA constants5<>+92(SB)/4, $0x3c1e862a
+DATA constants5<>+96(SB)/4, $0x3d635b72
+DATA constants5<>+100(SB)/4, $0x3d635b72
+DATA constants5<>+104(SB)/4, $0x3d635b72
+DATA constants5<>+108(SB)/4, $0x3d635b72
+DATA constants5<>+112(SB)/4, $0x3e75fc8c
+DATA constants5<>+116(SB)/4, $0x3e75fc8c
+DATA constants5<>+120(SB)/4, $0x3e75fc8c
+DATA constants5<>+124(SB)/4, $0x3e75fc8c
+DATA constants5<>+128(SB)/4, $0x3f317214
+DATA constants5<>+132(SB)/4, $0x3f317214
+DATA constants5<>+136(SB)/4, $0x3f317214
+DATA constants5<>+140(SB)/4, $0x3f317214
+DATA constants5<>+144(SB)/4, $0x3f800001
+DATA constants5<>+148(SB)/4, $0x3f800001
+DATA constants5<>+152(SB)/4, $0x3f800001
+DATA constants5<>+156(SB)/4, $0x3f800001
+DATA constants5<>+160(SB)/4, $0xc2b00000
+DATA constants5<>+164(SB)/4, $0xc2b00000
+DATA constants5<>+168(SB)/4, $0xc2b00000
+DATA constants5<>+172(SB)/4, $0xc2b00000
+DATA constants5<>+176(SB)/4, $0x0000007f
+DATA constants5<>+180(SB)/4, $0x0000007f
+DATA constants5<>+184(SB)/4, $0x0000007f
+DATA constants5<>+188(SB)/4, $0x0000007f
+GLOBL constants5<>(SB), RODATA|NOPTR, $192

@@ -1,5 +1,10 @@
 package main
 
+import (
+	"fmt"
+	"math"
+)
+
 // As in ../act, so that the bits are the same: eˣ is 2ⁿ·2ᵗ with t = x·log₂e - n,
 // |t| ≤ ½. log₂e is the sum of two numbers, and 2ᵗ a polynomial.
 const (
@@ -24,8 +29,59 @@ var (
 	tanhPoly = []float32{-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1}
 )
 
-// Vectors that exponentials spoil.
-const scratchN, scratchP, scratchQ, scratchT = 8, 9, 10, 11
+// constants says in which vectors numbers are held.
+type constants struct {
+	at  map[uint32]int
+	log int // log₂e, or its negative, in two lanes
+}
+
+func (c constants) bits(b uint32) int {
+	v, ok := c.at[b]
+	if !ok {
+		panic(fmt.Sprintf("%#x is not held", b))
+	}
+	return v
+}
+
+func (c constants) float(f float32) int { return c.bits(math.Float32bits(f)) }
+
+// hold loads the two of log, where there are any, and each of fs and words into
+// vectors from first on; it spoils R19.
+func (a *assembler) hold(first int, log []float32, fs []float32, words ...uint32) constants {
+	c := constants{at: map[uint32]int{}, log: first}
+	var vectors [][4]uint32
+	if log != nil {
+		vectors = append(vectors, [4]uint32{math.Float32bits(log[0]), math.Float32bits(log[1])})
+	}
+	for i := range len(fs) + len(words) {
+		var b uint32
+		if i < len(fs) {
+			b = math.Float32bits(fs[i])
+		} else {
+			b = words[i-len(fs)]
+		}
+		c.at[b] = first + len(vectors)
+		vectors = append(vectors, [4]uint32{b, b, b, b})
+	}
+	if first+len(vectors) > 32 {
+		panic("too many constants")
+	}
+	a.tabled(first, vectors)
+	return c
+}
+
+// holdExp is what exp needs, and more.
+func (a *assembler) holdExp(first int, more ...float32) constants {
+	return a.hold(first, []float32{log2e, log2eLo}, append(append([]float32{bottom, top, 1}, exp2Poly...), more...), exponentBias, signBit)
+}
+
+// holdNegexp is what negexp needs, and more.
+func (a *assembler) holdNegexp(first int, more ...float32) constants {
+	return a.hold(first, []float32{-log2e, -log2eLo}, append(append([]float32{least, most, 1}, exp2Poly...), more...), exponentBias)
+}
+
+// scratch is vectors to spoil.
+type scratch struct{ n, p, q, t int }
 
 // polynomial returns where the value at t is, one of p and q.
 func (a *assembler) polynomial(c constants, coefficients []float32, t, p, q int) int {
@@ -38,21 +94,21 @@ func (a *assembler) polynomial(c constants, coefficients []float32, t, p, q int)
 	return p
 }
 
-// power replaces x by 2 to the power of x·(l+lo).
-func (a *assembler) power(c constants, l, lo float32, narrow bool, x int) {
-	const n, t = scratchN, scratchT
-	a.v3("fmul", n, x, c.float(l))
-	a.v2("frintn", n, n)
-	a.v2("fneg", t, n)
-	a.mulAdd(t, x, c.float(l))
-	a.mulAdd(t, x, c.float(lo))
-	p := a.polynomial(c, exp2Poly, t, scratchP, scratchQ)
-	a.v2("fcvtns", n, n)
-	factors := []int{n}
-	if !narrow { // n goes beyond what one exponent holds
-		a.halve(t, n)
-		a.do("VSUB V%d.S4, V%d.S4, V%d.S4", t, n, n)
-		factors = append(factors, t)
+// power replaces x by 2 to the power of x·log; narrow says that a float32 has
+// such an exponent.
+func (a *assembler) power(c constants, narrow bool, x int, s scratch) {
+	a.lane("fmul", s.n, x, c.log, 0)
+	a.v2("frintn", s.n, s.n)
+	a.v2("fneg", s.t, s.n)
+	a.lane("fmla", s.t, x, c.log, 0)
+	a.lane("fmla", s.t, x, c.log, 1)
+	p := a.polynomial(c, exp2Poly, s.t, s.p, s.q)
+	a.v2("fcvtns", s.n, s.n)
+	factors := []int{s.n}
+	if !narrow {
+		a.halve(s.t, s.n)
+		a.do("VSUB V%d.S4, V%d.S4, V%d.S4", s.t, s.n, s.n)
+		factors = append(factors, s.t)
 	}
 	for i, h := range factors {
 		a.do("VADD V%d.S4, V%d.S4, V%d.S4", c.bits(exponentBias), h, h)
@@ -65,29 +121,26 @@ func (a *assembler) power(c constants, l, lo float32, narrow bool, x int) {
 	}
 }
 
-// exp replaces x by eˣ. The loop holds expConstants.
-func (a *assembler) exp(c constants, x int) {
+// exp replaces x by eˣ, with holdExp.
+func (a *assembler) exp(c constants, x int, s scratch) {
 	a.v3("fmin", x, x, c.float(top))
 	a.v3("fmax", x, x, c.float(bottom))
-	a.power(c, log2e, log2eLo, false, x)
+	a.power(c, false, x, s)
 }
 
-// negexp replaces x by e⁻ˣ, for x of least at the least. The loop holds negexpConstants.
-func (a *assembler) negexp(c constants, x int) {
+// sigmoidDenominator replaces x by 1+e⁻ˣ, for x of least at the least, with holdNegexp.
+func (a *assembler) sigmoidDenominator(c constants, x int, s scratch) {
 	a.v3("fmin", x, x, c.float(most))
-	a.power(c, -log2e, -log2eLo, true, x)
+	a.power(c, true, x, s)
+	a.v3("fadd", x, x, c.float(1))
 }
 
-func (a *assembler) expConstants(more ...float32) constants {
-	c := a.hold(append(append([]float32{bottom, top, 1, log2e, log2eLo}, exp2Poly...), more...)...)
-	c.add(a, exponentBias)
-	return c
-}
-
-func (a *assembler) negexpConstants(more ...float32) constants {
-	c := a.hold(append(append([]float32{least, most, 1, -log2e, -log2eLo}, exp2Poly...), more...)...)
-	c.add(a, exponentBias)
-	return c
+// swish replaces x by x/(1+e⁻ˣ), with holdNegexp; w is spoilt.
+func (a *assembler) swish(c constants, x, w int, s scratch) {
+	a.v3("fmax", x, x, c.float(least)) // -Inf/Inf would be NaN
+	a.copy(w, x)
+	a.sigmoidDenominator(c, w, s)
+	a.v3("fdiv", x, x, w)
 }
 
 func act(a *assembler) {
@@ -102,31 +155,25 @@ func act(a *assembler) {
 				store(x, 1)
 			}})
 	}
-	clamps := func() constants { return a.hold(0, 6) }
+	s := scratch{8, 9, 10, 11}
+	const first = 12 // of the constants
+	clamps := func() constants { return a.hold(first, nil, []float32{0, 6}) }
+	exponents := func() constants { return a.holdExp(first) }
+	negative := func() constants { return a.holdNegexp(first) }
 	f("relu", false, clamps, func() {
 		a.v3("fcmgt", m, c.float(0), x)
 		a.put(x, c.float(0), m)
 	})
 	f("relu6", false, clamps, func() { a.clamp(x, c.float(0), c.float(6), m) })
-	f("exp", true, func() constants { return a.expConstants() }, func() { a.exp(c, x) })
-	f("sigmoid", true, func() constants { return a.negexpConstants() }, func() {
+	f("exp", true, exponents, func() { a.exp(c, x, s) })
+	f("sigmoid", true, negative, func() {
 		a.v3("fmax", x, x, c.float(least))
-		a.negexp(c, x)
-		a.v3("fadd", x, x, c.float(1))
+		a.sigmoidDenominator(c, x, s)
 		a.v3("fdiv", x, c.float(1), x)
 	})
-	f("swish", true, func() constants { return a.negexpConstants() }, func() {
-		a.v3("fmax", w, x, c.float(least)) // -Inf/Inf would be NaN
-		a.copy(x, w)
-		a.negexp(c, x)
-		a.v3("fadd", x, x, c.float(1))
-		a.v3("fdiv", x, w, x)
-	})
-	f("tanh", true, func() constants {
-		c := a.expConstants(append([]float32{0.625, 2}, tanhPoly...)...)
-		c.add(a, signBit)
-		return c
-	}, func() { a.tanh(c, x) })
+	f("swish", true, negative, func() { a.swish(c, x, w, s) })
+	f("tanh", true, func() constants { return a.holdExp(first, append([]float32{0.625, 2}, tanhPoly...)...) },
+		func() { a.tanh(c, x, s) })
 
 	f = func(name string, exponential bool, hold func() constants, body func()) {
 		a.rows(rowLoop{name: name, pointers: []string{"a", "dy", "dx"}, flush: exponential,
@@ -148,7 +195,7 @@ func act(a *assembler) {
 		a.v3("fcmge", m, x, c.float(6))
 		a.put(w, c.float(0), m)
 	})
-	one := func() constants { return a.hold(1) }
+	one := func() constants { return a.hold(first, nil, []float32{1}) }
 	f("sigmoidBack", false, one, func() {
 		a.v3("fsub", m, c.float(1), x)
 		a.v3("fmul", m, m, x)
@@ -162,24 +209,24 @@ func act(a *assembler) {
 		a.v3("fmul", w, w, m)
 	})
 	// dy·s·(1 + x·(1-s)) with 1-s = e·s, which does not cancel.
-	f("swishBack", true, func() constants { return a.negexpConstants(-88) }, func() {
-		const s, u = 3, 4
+	f("swishBack", true, func() constants { return a.holdNegexp(first, -88) }, func() {
+		const sigmoid, u = 3, 4
 		a.v3("fmax", x, x, c.float(-88))
 		a.v3("fmin", x, x, c.float(most))
 		a.copy(m, x)
-		a.power(c, -log2e, -log2eLo, true, x)
-		a.v3("fadd", s, x, c.float(1))
-		a.v3("fdiv", s, c.float(1), s)
-		a.v3("fmul", x, x, s)
+		a.power(c, true, x, s)
+		a.v3("fadd", sigmoid, x, c.float(1))
+		a.v3("fdiv", sigmoid, c.float(1), sigmoid)
+		a.v3("fmul", x, x, sigmoid)
 		a.copy(u, c.float(1))
 		a.mulAdd(u, x, m)
-		a.v3("fmul", u, u, s)
+		a.v3("fmul", u, u, sigmoid)
 		a.v3("fmul", w, w, u)
 	})
 }
 
 // tanh is an odd polynomial under 0.625 and 1 - 2/(e²ˣ+1) beyond.
-func (a *assembler) tanh(c constants, x int) {
+func (a *assembler) tanh(c constants, x int, s scratch) {
 	const abs, z, q, r, m = 1, 2, 3, 4, 5
 	a.v3("fmul", z, x, x)
 	p := a.polynomial(c, tanhPoly, z, q, r)
@@ -189,7 +236,7 @@ func (a *assembler) tanh(c constants, x int) {
 	a.mulAdd(other, p, x)
 	a.v2("fabs", abs, x)
 	a.v3("fadd", z, abs, abs)
-	a.exp(c, z)
+	a.exp(c, z, s)
 	a.v3("fadd", z, z, c.float(1))
 	a.v3("fdiv", z, c.float(2), z)
 	a.v3("fsub", z, c.float(1), z)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -12,6 +13,7 @@ import (
 type assembler struct {
 	text, stubs bytes.Buffer
 	labels      int
+	tables      []string // contents of constants0 and on
 }
 
 func newAssembler(pkg string) *assembler {
@@ -27,6 +29,36 @@ func (a *assembler) function(name, params string, bytes int) {
 	fmt.Fprintf(&a.text, "\n// func %s(%s)\nTEXT ·%s(SB), NOSPLIT, $0-%d\n", name, params, name, bytes)
 	fmt.Fprintf(&a.stubs, "\n//go:noescape\nfunc %s(%s)\n", name, params)
 	a.labels = 0
+}
+
+// finish writes the tables after the functions.
+func (a *assembler) finish() {
+	for i, content := range a.tables {
+		words := strings.Fields(content)
+		a.text.WriteString("\n")
+		for at, w := range words {
+			fmt.Fprintf(&a.text, "DATA constants%d<>+%d(SB)/4, $%s\n", i, 4*at, w)
+		}
+		fmt.Fprintf(&a.text, "GLOBL constants%d<>(SB), RODATA|NOPTR, $%d\n", i, 4*len(words))
+	}
+}
+
+// tabled loads vectors of constants into registers from first on; it spoils R19.
+func (a *assembler) tabled(first int, vectors [][4]uint32) {
+	var words []string
+	regs := make([]int, len(vectors))
+	for i, v := range vectors {
+		regs[i] = first + i
+		for _, w := range v {
+			words = append(words, fmt.Sprintf("%#08x", w))
+		}
+	}
+	content := strings.Join(words, " ")
+	if !slices.Contains(a.tables, content) {
+		a.tables = append(a.tables, content)
+	}
+	a.do("MOVD $constants%d<>(SB), R19", slices.Index(a.tables, content))
+	a.loads(19, regs)
 }
 
 // do writes an instruction.
@@ -86,6 +118,16 @@ func encoding(table map[string]uint32, op string) uint32 {
 	}
 	return w
 }
+
+// flushToZero makes denormal numbers count as zero; modeR holds how it was.
+func (a *assembler) flushToZero() {
+	const bit = 1 << 24
+	a.do("MRS FPCR, R%d", modeR)
+	a.do("ORR $%d, R%d, R0", bit, modeR)
+	a.do("MSR R0, FPCR")
+}
+
+func (a *assembler) restoreMode() { a.do("MSR R%d, FPCR", modeR) }
 
 // A mask holds in a general register one bit for each lane that counts, from
 // the lowest on: 1, 3, 7 or 15. tmp is a register to spoil.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"math"
 	"strings"
 )
 
@@ -65,40 +64,6 @@ func (a *assembler) lastLanes(c int) mask {
 	return m
 }
 
-// constants holds numbers in vectors from 31 down to 12.
-type constants map[uint32]int
-
-func (a *assembler) hold(fs ...float32) constants {
-	c := constants{}
-	for _, f := range fs {
-		c.add(a, math.Float32bits(f))
-	}
-	return c
-}
-
-func (c constants) add(a *assembler, b uint32) {
-	if _, ok := c[b]; ok {
-		return
-	}
-	v := 31 - len(c)
-	if v < 12 {
-		panic("too many constants")
-	}
-	c[b] = v
-	a.do("MOVD $%#x, R0", b)
-	a.do("VDUP R0, V%d.S4", v)
-}
-
-func (c constants) bits(b uint32) int {
-	v, ok := c[b]
-	if !ok {
-		panic(fmt.Sprintf("%#x is not held", b))
-	}
-	return v
-}
-
-func (c constants) float(f float32) int { return c.bits(math.Float32bits(f)) }
-
 // A rowLoop is a function of pointers, rows, c, with strips ld, and floats: body over every
 // vector of rows of c values, ld apart where there are strips. A pointer with a
 // dot before its name is to one row, the same for all.
@@ -133,10 +98,7 @@ func (a *assembler) rows(l rowLoop) {
 	a.do("LSL $2, R%d", skipR)
 	a.do("SUB R%d, R%d", backR, skipR)
 	if l.flush {
-		const flushToZero = 1 << 24
-		a.do("MRS FPCR, R%d", modeR)
-		a.do("ORR $%d, R%d, R0", flushToZero, modeR)
-		a.do("MSR R0, FPCR")
+		a.flushToZero()
 	}
 	if l.setup != nil {
 		l.setup()
@@ -176,7 +138,7 @@ func (a *assembler) rows(l rowLoop) {
 	a.do("SUBS $1, R%d", rowsR)
 	a.do("BNE row")
 	if l.flush {
-		a.do("MSR R%d, FPCR", modeR)
+		a.restoreMode()
 	}
 	a.do("RET")
 }

@@ -15,6 +15,7 @@ var packages = []struct {
 	write                 func(a *assembler)
 }{
 	{"act", "act_arm64.s", "act_stub_arm64.go", act},
+	{"depthwise", "depthwise_arm64.s", "depthwise_stub_arm64.go", depthwise},
 	{"gemm", "tile_arm64.s", "stubs_arm64.go", gemm},
 	{"pool", "pool_arm64.s", "pool_stub_arm64.go", pool},
 	{"vec", "vec_arm64.s", "vec_stub_arm64.go", vec},
@@ -39,6 +40,7 @@ func run(args []string) error {
 	for _, p := range packages {
 		a := newAssembler(p.name)
 		p.write(a)
+		a.finish()
 		dir := filepath.Join(root, p.name)
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
