@@ -104,7 +104,7 @@ func TestProductsEqualTheirDefinition(t *testing.T) {
 func TestProductsInPiecesOfKAndNEqualTheirDefinition(t *testing.T) {
 	each(t, func(t *testing.T) {
 		r := random()
-		for _, s := range [][3]int{{5, 20, depth + 3}, {5, 20, 2*depth + 1}, {2, packFloats/1024 + 40, 1024}, {3, 17, depthT}, {15, 17, 2*depthT + 1}, {5, 260, 2*depthT + 1}} {
+		for _, s := range [][3]int{{5, 20, depth + 3}, {5, 20, 2*depth + 1}, {5, 20, blockFloats + 7}, {2, packFloats/1024 + 40, 1024}, {3, 17, depthT}, {15, 17, 2*depthT + 1}, {5, 260, 2*depthT + 1}} {
 			m, n, k := s[0], s[1], s[2]
 			a, b, c := guard.Ints(t, r, m*k), guard.Ints(t, r, k*n), guard.NewOutput(t, m*n)
 			define := func(i, j int) float64 { return dot(false, false, i, j, k, a, k, b, n) }
@@ -194,7 +194,7 @@ func squares(rows, width int, c []float32, ld int) {
 
 func TestAddMayBeCItself(t *testing.T) {
 	each(t, func(t *testing.T) {
-		for _, k := range []int{20, depth + 3} { // the latter in two passes over C
+		for _, k := range []int{20, blockFloats / 16} { // the latter would take passes over C
 			addToItself(t, 30, 50, k)
 		}
 	})
@@ -276,6 +276,22 @@ func TestGatheredRowsMultiplyAsTheMatrixTheyAre(t *testing.T) {
 				rows.TransMul(crew, n, x, image, cols, d, m*cols, cols, e.V, cols, false)
 				checkC(t, e, k, cols, cols, func(i, j int) float64 { return dot(true, false, i, j, n*m, a, k, d, cols) })
 			}
+		}
+	})
+}
+
+func TestGatheredRowsInPassesOverPiecesEqualTheirDefinition(t *testing.T) {
+	each(t, func(t *testing.T) {
+		r := random()
+		for _, segs := range []int{1, 3, 17} {
+			const n, m, seg, cols = 2, 13, 1000, 50
+			rows, x, image, a := gathered(t, r, n, m, segs, seg)
+			k := segs * seg
+			b, bias, c := guard.Ints(t, r, k*cols), guard.Ints(t, r, cols), guard.NewOutput(t, n*m*cols)
+			Pack(b, k, cols, cols, false).MulRows(nil, rows, n, x, image, c.V, m*cols, cols, Epilogue{Bias: bias, Lo: -50, Hi: 60})
+			checkC(t, c, n*m, cols, cols, func(i, j int) float64 {
+				return min(60, max(-50, float64(bias[j])+dot(false, false, i, j, k, a, k, b, cols)))
+			})
 		}
 	})
 }

@@ -8,10 +8,11 @@ import (
 )
 
 const (
-	depth      = 4608      // most k of a plain product per pass over C: a panel stays in the second-level cache
-	depthT     = 512       // the same for transposed tiles, whose rows are not packed
-	taskBytes  = 128 << 10 // about as much of A goes into a task
-	smallFlops = 1 << 16   // less is not worth sharing
+	depth       = 4608      // most rows of B that are packed at a time
+	blockFloats = 1 << 16   // of a panel are most that a pass over C takes: two blocks stay in the second-level cache
+	depthT      = 512       // most rows of A and B that transposed tiles take at a time
+	taskBytes   = 256 << 10 // about as much of A goes into a task
+	smallFlops  = 1 << 16   // less is not worth sharing
 )
 
 var tiles = sync.Pool{New: func() any { return new(tile) }}
@@ -94,30 +95,48 @@ func (j *product) at(b, i int) int {
 	return b*j.imageC + i/j.line*j.lineStep + i%j.line*j.ldc
 }
 
-// task computes part of parts of the rows of a panel, in passes over k.
+// task computes part of parts of the rows of a panel, in passes over blocks of
+// k that a panel is cut into.
 func (j *product) task(w *panel, part, parts int) {
-	m := j.p.impl
+	m, r := j.p.impl, j.rows
 	t := tiles.Get().(*tile)
 	t.tail(w, m.lanes)
-	t.zeros, t.ldc, t.addLd = j.rows.zeros, j.ldc, j.ep.AddLd
-	t.segs, t.offStep = j.rows.Segs, j.rows.M
-	pass := max(1, j.rows.Seg)
-	if j.rows.plain && j.ep.Add == nil { // an addend may be C, which the first of several passes overwrites
-		pass = min(pass, depth)
-	}
-	for k0 := 0; k0 == 0 || k0 < j.rows.Seg; k0 += pass {
-		t.seg = min(pass, j.rows.Seg-k0)
-		j.pass(t, m, w, k0, part, parts)
+	t.zeros, t.ldc, t.addLd, t.offStep = r.zeros, j.ldc, j.ep.AddLd, r.M
+	if r.Segs == 1 {
+		for k0, n, i := 0, j.blocks(w), 0; i < n; i++ {
+			k1 := (i + 1) * r.Seg / n
+			j.pass(t, w, 0, 1, k0, k1, part, parts)
+			k0 = k1
+		}
+	} else {
+		for s0, n, i := 0, min(j.blocks(w), r.Segs), 0; i < n; i++ {
+			s1 := (i + 1) * r.Segs / n
+			j.pass(t, w, s0, s1, 0, r.Seg, part, parts)
+			s0 = s1
+		}
 	}
 	*t = tile{} // holds on to nothing
 	tiles.Put(t)
 }
 
-func (j *product) pass(t *tile, m *implementation, w *panel, k0, part, parts int) {
-	r := j.rows
-	first, last := k0 == 0, k0+t.seg == r.Seg
+// blocks returns how many passes over C a panel makes.
+func (j *product) blocks(w *panel) int {
+	if j.ep.Add != nil { // may be C, which the first of several passes overwrites
+		return 1
+	}
+	size := j.p.k * w.vectors * j.p.impl.lanes
+	return max(1, (size+blockFloats-1)/blockFloats)
+}
+
+// pass adds the products of pieces s0 to s1 of A, of each k0 to k1.
+func (j *product) pass(t *tile, w *panel, s0, s1, k0, k1, part, parts int) {
+	r, m := j.rows, j.p.impl
+	first, last := s0 == 0 && k0 == 0, s1 == r.Segs && k1 == r.Seg
 	width := w.vectors * m.lanes
-	t.b = j.p.data[w.at+k0*width:][:t.segs*t.seg*width]
+	t.segs, t.seg = s1-s0, k1-k0
+	b := j.p.data[w.at+(s0*r.Seg+k0)*width:]
+	t.b = b[:t.segs*t.seg*width]
+	next := b[len(t.b):] // the next block, or the next panel's first
 	t.bias = nil
 	switch {
 	case first && j.ep.Bias != nil:
@@ -130,29 +149,78 @@ func (j *product) pass(t *tile, m *implementation, w *panel, k0, part, parts int
 	if clamp && last {
 		t.clamp = 1
 	}
-	most := m.rows[w.vectors]
-	perLine := (j.line + most - 1) / most
-	perImage := r.M / j.line * perLine
-	total := j.n * perImage
 	strip := strip{then: j.ep.Then, width: w.n, ld: j.ldc}
-	for i := part * total / parts; i < (part+1)*total/parts; i++ {
-		b, l, s := i/perImage, i%perImage/perLine, i%perLine
-		i0, i1 := s*j.line/perLine, (s+1)*j.line/perLine
-		i0, i1 = l*j.line+i0, l*j.line+i1
-		t.a, t.offs = r.at(j.a, j.image, b, i0)
-		t.a = t.a[k0:]
-		t.c = j.c[j.at(b, i0)+w.n0:]
+	fetchA := w.n0 == 0 && r.plain && r.step == r.Seg
+	cut := j.cut(m.rows[w.vectors])
+	at := cut.tile(part * cut.total / parts)
+	for range (part+1)*cut.total/parts - part*cut.total/parts {
+		row, rows := cut.rows(&at)
+		t.a, t.offs = r.at(j.a, j.image, at.image, at.line*j.line+row)
+		t.a, t.offs = t.a[k0:], t.offs[s0*r.M:]
+		t.c = j.c[at.image*j.imageC+at.line*j.lineStep+row*j.ldc+w.n0:]
 		t.add = nil
 		if j.ep.Add != nil {
-			t.add = j.ep.Add[(b*r.M+i0)*j.ep.AddLd+w.n0:]
+			t.add = j.ep.Add[(at.image*r.M+at.line*j.line+row)*j.ep.AddLd+w.n0:]
 		}
-		m.run(t, i1-i0, w.vectors)
+		t.next = t.b
+		switch {
+		case fetchA:
+			t.next = t.a[min(rows*r.step, len(t.a)):]
+		case len(next) > 0:
+			t.next, next = next, next[min(len(next), fetched*t.segs*t.seg):]
+		}
+		m.run(t, rows, w.vectors)
 		if last && j.ep.Then != nil {
-			strip.add(i1-i0, t.c)
+			strip.add(rows, t.c)
 		}
+		cut.next(&at)
 	}
 	strip.flush()
 }
+
+// A cut is how the rows of a product are divided into tiles: each line into
+// perLine of short or short+1 rows, the longer ones first.
+type cut struct {
+	perLine, lines, total int
+	short, longer         int
+}
+
+func (j *product) cut(most int) cut {
+	c := cut{perLine: (j.line + most - 1) / most, lines: j.rows.M / j.line}
+	c.total = j.n * c.lines * c.perLine
+	c.short, c.longer = j.line/c.perLine, j.line%c.perLine
+	return c
+}
+
+// A place is one tile's: of which image, line, and where in the line.
+type place struct{ image, line, tile int }
+
+func (c *cut) tile(i int) place {
+	return place{i / c.perLine / c.lines, i / c.perLine % c.lines, i % c.perLine}
+}
+
+func (c *cut) next(p *place) {
+	if p.tile++; p.tile == c.perLine {
+		p.tile = 0
+		if p.line++; p.line == c.lines {
+			p.line = 0
+			p.image++
+		}
+	}
+}
+
+// rows returns the first row of a tile, in its line, and how many it has.
+func (c *cut) rows(p *place) (first, n int) {
+	first = p.tile*c.short + min(p.tile, c.longer)
+	if n = c.short; p.tile < c.longer {
+		n++
+	}
+	return first, n
+}
+
+// fetched is how many floats of the next block a tile fetches for each k: half
+// a line.
+const fetched = 8
 
 // stripRows is how many rows of C are enough for a call of Epilogue.Then: as
 // many as are still in the first-level cache, and more than a tile's, as a

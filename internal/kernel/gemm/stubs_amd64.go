@@ -77,12 +77,6 @@ func avx512Rows12x1(t *byte)
 func avx512Trans12x1(t *byte)
 
 //go:noescape
-func avx512Rows13x1(t *byte)
-
-//go:noescape
-func avx512Trans13x1(t *byte)
-
-//go:noescape
 func avx512Rows1x2(t *byte)
 
 //go:noescape
@@ -153,12 +147,6 @@ func avx512Rows12x2(t *byte)
 
 //go:noescape
 func avx512Trans12x2(t *byte)
-
-//go:noescape
-func avx512Rows13x2(t *byte)
-
-//go:noescape
-func avx512Trans13x2(t *byte)
 
 //go:noescape
 func avx512Rows1x3(t *byte)

@@ -27,6 +27,7 @@ type tile struct {
 	mask               uint64 // as lanes, one bit each
 	clamp              uint64 // 1: with lo and hi
 	lo, hi             float32
+	next               []float32 // memory to fetch into the second-level cache: a line every step of the loop; not nil
 }
 
 // An implementation is a set of tiles for one instruction set.

@@ -20,7 +20,7 @@ import (
 const (
 	fA, fOffs, fZeros, fB, fC, fBias, fAdd, fLanes = 0, 24, 48, 72, 96, 120, 144, 168
 	fOffStep, fSegs, fSeg, fLdb, fLdc, fAddLd      = 192, 200, 208, 216, 224, 232
-	fMask, fClamp, fLo, fHi                        = 240, 248, 256, 260
+	fMask, fClamp, fLo, fHi, fNext                 = 240, 248, 256, 260, 264
 )
 
 var gp = []reg.GPPhysical{
@@ -41,7 +41,7 @@ type isa struct {
 }
 
 var avx512 = isa{
-	name: "avx512", size: 64, rows: []int{1: 13, 2: 13, 3: 9},
+	name: "avx512", size: 64, rows: []int{1: 12, 2: 12, 3: 9},
 	regs: []reg.VecPhysical{
 		reg.Z0, reg.Z1, reg.Z2, reg.Z3, reg.Z4, reg.Z5, reg.Z6, reg.Z7,
 		reg.Z8, reg.Z9, reg.Z10, reg.Z11, reg.Z12, reg.Z13, reg.Z14, reg.Z15,
@@ -221,7 +221,7 @@ func rows(set isa, R, N int) {
 	TEXT(fmt.Sprintf("%sRows%dx%d", set.name, R, N), NOSPLIT, "func(t *byte)")
 	Pragma("noescape")
 	kn := newKernel(set, R, N)
-	ptr, k, b := gp[:R], gp[13], gp[14]
+	ptr, next, k, b := gp[:R], gp[12], gp[13], gp[14]
 	width := set.size * N
 
 	// Pieces end at 0: k counts up to it in bytes.
@@ -240,6 +240,7 @@ func rows(set isa, R, N int) {
 	MOVQ(k, zeros)
 	kn.start(t, k, gp[0], kn.a[0])
 	Load(Param("t"), t)
+	MOVQ(at(t, fNext), next)
 	MOVQ(at(t, fB), b)
 
 	Label("piece")
@@ -287,6 +288,8 @@ func rows(set isa, R, N int) {
 	for u := range unroll {
 		step(u)
 	}
+	PREFETCHT1(at(next, 0))
+	ADDQ(U8(64), next)
 	ADDQ(U32(width*unroll), b)
 	ADDQ(U8(4*unroll), k)
 	JNZ(LabelRef("loop"))
