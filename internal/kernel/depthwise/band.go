@@ -79,9 +79,7 @@ func (a assembly) table() kernels {
 			lent := vec.Floats.TakeZero(n * p.bands * len(dk))
 			defer vec.Floats.Give(lent)
 			parts := *lent
-			p.each(crew, x, func(b *band) {
-				b.gradient(a.lanes, g, dy, parts[(b.picture*p.bands+b.index)*len(dk):][:len(dk)])
-			})
+			parallel.Each(crew, n*p.bands*p.groups, gradients{p, a.lanes, g, x, dy, parts, len(dk)}, gradients.band)
 			sumParts(parts, dk)
 		},
 	}
@@ -124,28 +122,36 @@ type band struct {
 
 var idle = sync.Pool{New: func() any { return new(band) }}
 
-// each copies every band of x and runs f on it.
-func (p plan) each(crew *parallel.Crew, x []float32, f func(b *band)) {
-	crew.Do(p.n*p.bands*p.groups, func(i int) {
-		b := idle.Get().(*band)
-		defer idle.Put(b)
-		b.plan, b.picture, b.index = p, i/p.groups/p.bands, i/p.groups%p.bands
-		b.r0 = b.index * p.height
-		b.r1 = min(b.r0+p.height, p.OutH)
-		units, g := p.C/16, i%p.groups
-		b.c0, b.c1 = g*units/p.groups*16, (g+1)*units/p.groups*16
-		if g == p.groups-1 {
-			b.c1 = p.C
-		}
-		size := p.inRows(b.r1-b.r0) * p.width * (b.c1 - b.c0)
-		if cap(b.x) < size {
-			b.x = make([]float32, size)
-		}
-		b.x = b.x[:size]
-		b.copy(x[b.picture*p.in():][:p.in()])
-		f(b)
-		b.task = task{}
-	})
+// gradients is one call of the kernel's gradient: each band has size values of its
+// own in parts.
+type gradients struct {
+	plan
+	lanes        int
+	loop         gradientLoop
+	x, dy, parts []float32
+	size         int
+}
+
+// band copies band i and computes its gradient.
+func (j gradients) band(i int) {
+	b := idle.Get().(*band)
+	defer idle.Put(b)
+	b.plan, b.picture, b.index = j.plan, i/j.groups/j.plan.bands, i/j.groups%j.plan.bands
+	b.r0 = b.index * j.height
+	b.r1 = min(b.r0+j.height, j.OutH)
+	units, g := j.C/16, i%j.groups
+	b.c0, b.c1 = g*units/j.groups*16, (g+1)*units/j.groups*16
+	if g == j.groups-1 {
+		b.c1 = j.C
+	}
+	size := j.inRows(b.r1-b.r0) * j.width * (b.c1 - b.c0)
+	if cap(b.x) < size {
+		b.x = make([]float32, size)
+	}
+	b.x = b.x[:size]
+	b.copy(j.x[b.picture*j.in():][:j.in()])
+	b.gradient(j.lanes, j.loop, j.dy, j.parts[(b.picture*j.plan.bands+b.index)*j.size:][:j.size])
+	b.task = task{}
 }
 
 // copy fills b.x from a picture, zero outside it.
@@ -178,14 +184,6 @@ func copyPixels(to, from []float32, c, ld int) {
 	}
 }
 
-// vectors visits the first channel, from 0, of each vector of the group; the
-// last vector may overlap the one before.
-func (b *band) vectors(lanes int, f func(c int)) {
-	for c, n := 0, b.c1-b.c0; c < n; c += lanes {
-		f(min(c, n-lanes))
-	}
-}
-
 // describe fills in the task for all pixels of the band, y's first value for
 // them among y.
 func (b *band) describe(c int, y []float32) *task {
@@ -201,12 +199,14 @@ func (b *band) describe(c int, y []float32) *task {
 }
 
 func (b *band) gradient(lanes int, g gradientLoop, dy, dk []float32) {
-	b.vectors(lanes, func(c int) {
+	n := b.c1 - b.c0
+	for c := 0; c < n; c += lanes {
+		c := min(c, n-lanes) // the last vector may overlap the one before
 		for kh := 0; kh < b.KH; kh += g.rows {
 			t := b.describe(c, dy)
-			t.x = &b.x[kh*b.width*(b.c1-b.c0)+c]
+			t.x = &b.x[kh*b.width*n+c]
 			t.w = &dk[kh*b.KW*b.C+b.c0+c]
 			g.f((*byte)(unsafe.Pointer(t)))
 		}
-	})
+	}
 }

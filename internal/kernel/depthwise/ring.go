@@ -81,37 +81,49 @@ func (w *worker) memory(r *rings) (zeros, unwanted, ring *float32) {
 // width is the pixels of a line.
 func (r *rings) width() int { return (r.OutW-1)*r.StrideW + r.KW }
 
+// A ringsCall is one call of run.
+type ringsCall struct {
+	rings
+	height, bands, vectors, groups int
+	column                         int
+	base                           pass
+	x, kernel, y, bias, sumsOf     []float32
+}
+
 func (r *rings) run(crew *parallel.Crew, x, kernel, y []float32, ep Epilogue, sums []float32) {
-	height, bands, vectors, groups := r.split(crew.Threads())
-	column, base := r.describe(ep)
-	crew.Do(r.n*bands*groups, func(i int) {
-		w := workers.Get().(*worker)
-		defer workers.Put(w)
-		picture, r0 := i/groups/bands, i/groups%bands*height
-		base := base
-		base.rows, base.first = min(height, r.OutH-r0), r0*r.StrideH-r.Top
-		xAt := picture*r.in() + (r.row(base.first)*r.W+column)*r.C
-		row := picture*r.OutH + r0
-		zeros, unwanted, ring := w.memory(r)
-		for c := i % groups * vectors * r.lanes; c < min(r.C, (i%groups+1)*vectors*r.lanes); c += r.lanes {
-			c := min(c, r.C-r.lanes) // the last vector may overlap the one before
-			p := &w.pass
-			*p = base
-			p.x, p.y, p.w = &x[xAt+c], &y[row*r.OutW*r.C+c], &kernel[c]
-			if r.turned {
-				p.w, p.nextW = &kernel[(r.KH*r.KW-1)*r.C+c], -p.nextW
-			}
-			p.bias, p.sums, p.ring = zeros, unwanted, ring
-			if ep.Bias != nil {
-				p.bias = &ep.Bias[c]
-			}
-			if sums != nil {
-				p.sums, p.nextSum = &sums[row*r.C+c], 4*r.C
-			}
-			r.f((*byte)(unsafe.Pointer(p)))
+	call := ringsCall{rings: *r, x: x, kernel: kernel, y: y, bias: ep.Bias, sumsOf: sums}
+	call.height, call.bands, call.vectors, call.groups = r.split(crew.Threads())
+	call.column, call.base = r.describe(ep)
+	parallel.Each(crew, r.n*call.bands*call.groups, call, ringsCall.task)
+}
+
+func (r ringsCall) task(i int) {
+	w := workers.Get().(*worker)
+	defer workers.Put(w)
+	picture, r0 := i/r.groups/r.bands, i/r.groups%r.bands*r.height
+	base := r.base
+	base.rows, base.first = min(r.height, r.OutH-r0), r0*r.StrideH-r.Top
+	xAt := picture*r.in() + (r.row(base.first)*r.W+r.column)*r.C
+	row := picture*r.OutH + r0
+	zeros, unwanted, ring := w.memory(&r.rings)
+	for c := i % r.groups * r.vectors * r.lanes; c < min(r.C, (i%r.groups+1)*r.vectors*r.lanes); c += r.lanes {
+		c := min(c, r.C-r.lanes) // the last vector may overlap the one before
+		p := &w.pass
+		*p = base
+		p.x, p.y, p.w = &r.x[xAt+c], &r.y[row*r.OutW*r.C+c], &r.kernel[c]
+		if r.turned {
+			p.w, p.nextW = &r.kernel[(r.KH*r.KW-1)*r.C+c], -p.nextW
 		}
-		w.pass = pass{}
-	})
+		p.bias, p.sums, p.ring = zeros, unwanted, ring
+		if r.bias != nil {
+			p.bias = &r.bias[c]
+		}
+		if r.sumsOf != nil {
+			p.sums, p.nextSum = &r.sumsOf[row*r.C+c], 4*r.C
+		}
+		r.f((*byte)(unsafe.Pointer(p)))
+	}
+	w.pass = pass{}
 }
 
 // row is the first row of x that is not above row h of the input.
