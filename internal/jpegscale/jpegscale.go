@@ -300,7 +300,7 @@ func (d *decoder) frame(b []byte) error {
 		}
 		c.across, c.down = mcusAcross*c.h, mcusDown*c.v
 		c.stride = c.across * c.n
-		room.plane = sized(room.plane, c.stride*c.v*c.n+16) // YCbCr reads on
+		room.plane = sized(room.plane, c.stride*c.v*c.n+32) // YCbCr reads on
 		c.plane = room.plane
 		if d.progressive {
 			room.coefs = sized(room.coefs, 64*c.across*c.down)

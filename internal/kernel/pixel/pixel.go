@@ -92,12 +92,15 @@ type Windows struct {
 	Offset []int32
 	Taps   int     // the most of a window, rounded up to an even number
 	w      []int32 // [len(Offset)][Taps][4], zero after the last
+	quads  int     // of four taps
+	d      []int8  // see acrossFour in ../_asm; none where a weight is 2 or more in size
 }
 
 // NewWindows makes room for n windows of up to taps weights, all zero.
 func NewWindows(n, taps int) *Windows {
 	taps += taps % 2
-	return &Windows{make([]int32, n), taps, make([]int32, 4*n*taps)}
+	quads := (taps + 3) / 4
+	return &Windows{make([]int32, n), taps, make([]int32, 4*n*taps), quads, make([]int8, (n+3)/4*192*quads)}
 }
 
 // Set sets window i.
@@ -109,10 +112,27 @@ func (w *Windows) Set(i, first int, weights []int32) {
 			at[4*k+j] = v
 		}
 	}
+	if w.d == nil {
+		return
+	}
+	for k, v := range weights {
+		digits := w.d[(i/4*w.quads+k/4)*192+i%4*16+k%4:][:141]
+		for digit := range 3 {
+			low := int8(v)
+			v = (v - int32(low)) >> 8
+			for c := range 3 {
+				digits[64*digit+4*c] = low
+			}
+		}
+		if v != 0 {
+			w.d = nil
+			return
+		}
+	}
 }
 
 // Overrun is how many bytes after a row Across may read.
-func (w *Windows) Overrun() int { return 3*w.Taps + 2 }
+func (w *Windows) Overrun() int { return 12*w.quads + 4 }
 
 // Across writes a row of pixels, each a sum of pixels of src, rounded and held within
 // 0–255. After the row in src there must be Overrun bytes, whatever they hold.

@@ -21,10 +21,12 @@ func implementations() []implementation {
 		wide.inverses = inversesAVX512
 		all = append([]implementation{{"avx512", wide}}, all...)
 	}
-	if features.Has(features.AVX512) && cpu.X86.HasAVX512VBMI {
-		vbmi := all[0].kernels
-		vbmi.table = tableAVX512
-		all = append([]implementation{{"avx512vbmi", vbmi}}, all...)
+	if features.Has(features.AVX512) && cpu.X86.HasAVX512VBMI && cpu.X86.HasAVX512VNNI {
+		newer := all[0].kernels
+		newer.table = tableAVX512
+		newer.across = acrossAVX512
+		newer.ycbcr = ycbcrAVX512
+		all = append([]implementation{{"avx512 of 2019", newer}}, all...) // Ice Lake, Zen 4
 	}
 	return all
 }
@@ -105,11 +107,44 @@ func acrossFast(dst, src []uint8, ws *Windows) {
 	if n > 0 {
 		acrossAVX2(&dst[0], &src[0], &ws.Offset[0], &ws.w[0], ws.Taps/2, n)
 	}
-	acrossGo(dst[3*n:], src, &Windows{ws.Offset[n:], ws.Taps, ws.w[4*n*ws.Taps:]})
+	acrossGo(dst[3*n:], src, ws.from(n))
+}
+
+// from is without the first n windows.
+func (w *Windows) from(n int) *Windows {
+	return &Windows{Offset: w.Offset[n:], Taps: w.Taps, w: w.w[4*n*w.Taps:], quads: w.quads}
+}
+
+func acrossAVX512(dst, src []uint8, ws *Windows) {
+	n := (len(dst) - 4) / 12 // sixteen bytes are written for twelve
+	if ws.d == nil || n < 1 {
+		acrossFast(dst, src, ws)
+		return
+	}
+	acrossVNNI(&dst[0], &src[0], &ws.Offset[0], &ws.d[0], ws.quads, n)
+	acrossFast(dst[12*n:], src, ws.from(4*n))
 }
 
 // chroma says where each of sixteen pixels finds its chroma.
 var chroma = [2][16]byte{{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}, {0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7}}
+
+// chroma32 is chroma of 32 pixels.
+var chroma32 = func() (order [2][32]byte) {
+	for i := range 32 {
+		order[0][i], order[1][i] = byte(i), byte(i/2)
+	}
+	return order
+}()
+
+func ycbcrAVX512(dst, y, cb, cr []uint8, shift int) {
+	step := 32 >> shift
+	n := min(len(y)/32, (min(len(cb), len(cr))-32)/step+1) // as much of chroma is read
+	if len(cb) >= 32 && len(cr) >= 32 && n > 0 {
+		ycbcrVBMI(&dst[0], &y[0], &cb[0], &cr[0], &chroma32[shift], step, n)
+		dst, y, cb, cr = dst[96*n:], y[32*n:], cb[step*n:], cr[step*n:]
+	}
+	ycbcrFast(dst, y, cb, cr, shift)
+}
 
 func ycbcrFast(dst, y, cb, cr []uint8, shift int) {
 	step := 16 >> shift

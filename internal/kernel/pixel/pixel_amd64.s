@@ -536,175 +536,240 @@ two:
 	VZEROUPPER
 	RET
 
-DATA toR<>+0(SB)/1, $0x01
-DATA toR<>+1(SB)/1, $0x01
-DATA toR<>+2(SB)/1, $0xe9
-DATA toR<>+3(SB)/1, $0x66
-DATA toR<>+4(SB)/1, $0x01
-DATA toR<>+5(SB)/1, $0x01
-DATA toR<>+6(SB)/1, $0xe9
-DATA toR<>+7(SB)/1, $0x66
-DATA toR<>+8(SB)/1, $0x01
-DATA toR<>+9(SB)/1, $0x01
-DATA toR<>+10(SB)/1, $0xe9
-DATA toR<>+11(SB)/1, $0x66
-DATA toR<>+12(SB)/1, $0x01
-DATA toR<>+13(SB)/1, $0x01
-DATA toR<>+14(SB)/1, $0xe9
-DATA toR<>+15(SB)/1, $0x66
-DATA toR<>+16(SB)/1, $0x01
-DATA toR<>+17(SB)/1, $0x01
-DATA toR<>+18(SB)/1, $0xe9
-DATA toR<>+19(SB)/1, $0x66
-DATA toR<>+20(SB)/1, $0x01
-DATA toR<>+21(SB)/1, $0x01
-DATA toR<>+22(SB)/1, $0xe9
-DATA toR<>+23(SB)/1, $0x66
-DATA toR<>+24(SB)/1, $0x01
-DATA toR<>+25(SB)/1, $0x01
-DATA toR<>+26(SB)/1, $0xe9
-DATA toR<>+27(SB)/1, $0x66
-DATA toR<>+28(SB)/1, $0x01
-DATA toR<>+29(SB)/1, $0x01
-DATA toR<>+30(SB)/1, $0xe9
-DATA toR<>+31(SB)/1, $0x66
-GLOBL toR<>(SB), RODATA|NOPTR, $32
+DATA fourByChannel<>+0(SB)/1, $0x00
+DATA fourByChannel<>+1(SB)/1, $0x03
+DATA fourByChannel<>+2(SB)/1, $0x06
+DATA fourByChannel<>+3(SB)/1, $0x09
+DATA fourByChannel<>+4(SB)/1, $0x01
+DATA fourByChannel<>+5(SB)/1, $0x04
+DATA fourByChannel<>+6(SB)/1, $0x07
+DATA fourByChannel<>+7(SB)/1, $0x0a
+DATA fourByChannel<>+8(SB)/1, $0x02
+DATA fourByChannel<>+9(SB)/1, $0x05
+DATA fourByChannel<>+10(SB)/1, $0x08
+DATA fourByChannel<>+11(SB)/1, $0x0b
+DATA fourByChannel<>+12(SB)/1, $0x80
+DATA fourByChannel<>+13(SB)/1, $0x80
+DATA fourByChannel<>+14(SB)/1, $0x80
+DATA fourByChannel<>+15(SB)/1, $0x80
+DATA fourByChannel<>+16(SB)/1, $0x00
+DATA fourByChannel<>+17(SB)/1, $0x03
+DATA fourByChannel<>+18(SB)/1, $0x06
+DATA fourByChannel<>+19(SB)/1, $0x09
+DATA fourByChannel<>+20(SB)/1, $0x01
+DATA fourByChannel<>+21(SB)/1, $0x04
+DATA fourByChannel<>+22(SB)/1, $0x07
+DATA fourByChannel<>+23(SB)/1, $0x0a
+DATA fourByChannel<>+24(SB)/1, $0x02
+DATA fourByChannel<>+25(SB)/1, $0x05
+DATA fourByChannel<>+26(SB)/1, $0x08
+DATA fourByChannel<>+27(SB)/1, $0x0b
+DATA fourByChannel<>+28(SB)/1, $0x80
+DATA fourByChannel<>+29(SB)/1, $0x80
+DATA fourByChannel<>+30(SB)/1, $0x80
+DATA fourByChannel<>+31(SB)/1, $0x80
+DATA fourByChannel<>+32(SB)/1, $0x00
+DATA fourByChannel<>+33(SB)/1, $0x03
+DATA fourByChannel<>+34(SB)/1, $0x06
+DATA fourByChannel<>+35(SB)/1, $0x09
+DATA fourByChannel<>+36(SB)/1, $0x01
+DATA fourByChannel<>+37(SB)/1, $0x04
+DATA fourByChannel<>+38(SB)/1, $0x07
+DATA fourByChannel<>+39(SB)/1, $0x0a
+DATA fourByChannel<>+40(SB)/1, $0x02
+DATA fourByChannel<>+41(SB)/1, $0x05
+DATA fourByChannel<>+42(SB)/1, $0x08
+DATA fourByChannel<>+43(SB)/1, $0x0b
+DATA fourByChannel<>+44(SB)/1, $0x80
+DATA fourByChannel<>+45(SB)/1, $0x80
+DATA fourByChannel<>+46(SB)/1, $0x80
+DATA fourByChannel<>+47(SB)/1, $0x80
+DATA fourByChannel<>+48(SB)/1, $0x00
+DATA fourByChannel<>+49(SB)/1, $0x03
+DATA fourByChannel<>+50(SB)/1, $0x06
+DATA fourByChannel<>+51(SB)/1, $0x09
+DATA fourByChannel<>+52(SB)/1, $0x01
+DATA fourByChannel<>+53(SB)/1, $0x04
+DATA fourByChannel<>+54(SB)/1, $0x07
+DATA fourByChannel<>+55(SB)/1, $0x0a
+DATA fourByChannel<>+56(SB)/1, $0x02
+DATA fourByChannel<>+57(SB)/1, $0x05
+DATA fourByChannel<>+58(SB)/1, $0x08
+DATA fourByChannel<>+59(SB)/1, $0x0b
+DATA fourByChannel<>+60(SB)/1, $0x80
+DATA fourByChannel<>+61(SB)/1, $0x80
+DATA fourByChannel<>+62(SB)/1, $0x80
+DATA fourByChannel<>+63(SB)/1, $0x80
+GLOBL fourByChannel<>(SB), RODATA|NOPTR, $64
 
-DATA toG<>+0(SB)/1, $0x01
-DATA toG<>+1(SB)/1, $0x01
-DATA toG<>+2(SB)/1, $0xe6
-DATA toG<>+3(SB)/1, $0xa7
-DATA toG<>+4(SB)/1, $0x01
-DATA toG<>+5(SB)/1, $0x01
-DATA toG<>+6(SB)/1, $0xe6
-DATA toG<>+7(SB)/1, $0xa7
-DATA toG<>+8(SB)/1, $0x01
-DATA toG<>+9(SB)/1, $0x01
-DATA toG<>+10(SB)/1, $0xe6
-DATA toG<>+11(SB)/1, $0xa7
-DATA toG<>+12(SB)/1, $0x01
-DATA toG<>+13(SB)/1, $0x01
-DATA toG<>+14(SB)/1, $0xe6
-DATA toG<>+15(SB)/1, $0xa7
-DATA toG<>+16(SB)/1, $0x01
-DATA toG<>+17(SB)/1, $0x01
-DATA toG<>+18(SB)/1, $0xe6
-DATA toG<>+19(SB)/1, $0xa7
-DATA toG<>+20(SB)/1, $0x01
-DATA toG<>+21(SB)/1, $0x01
-DATA toG<>+22(SB)/1, $0xe6
-DATA toG<>+23(SB)/1, $0xa7
-DATA toG<>+24(SB)/1, $0x01
-DATA toG<>+25(SB)/1, $0x01
-DATA toG<>+26(SB)/1, $0xe6
-DATA toG<>+27(SB)/1, $0xa7
-DATA toG<>+28(SB)/1, $0x01
-DATA toG<>+29(SB)/1, $0x01
-DATA toG<>+30(SB)/1, $0xe6
-DATA toG<>+31(SB)/1, $0xa7
-GLOBL toG<>(SB), RODATA|NOPTR, $32
+DATA packFour<>+0(SB)/1, $0x00
+DATA packFour<>+1(SB)/1, $0x01
+DATA packFour<>+2(SB)/1, $0x02
+DATA packFour<>+3(SB)/1, $0x04
+DATA packFour<>+4(SB)/1, $0x05
+DATA packFour<>+5(SB)/1, $0x06
+DATA packFour<>+6(SB)/1, $0x08
+DATA packFour<>+7(SB)/1, $0x09
+DATA packFour<>+8(SB)/1, $0x0a
+DATA packFour<>+9(SB)/1, $0x0c
+DATA packFour<>+10(SB)/1, $0x0d
+DATA packFour<>+11(SB)/1, $0x0e
+DATA packFour<>+12(SB)/1, $0x80
+DATA packFour<>+13(SB)/1, $0x80
+DATA packFour<>+14(SB)/1, $0x80
+DATA packFour<>+15(SB)/1, $0x80
+GLOBL packFour<>(SB), RODATA|NOPTR, $16
 
-DATA toG2<>+0(SB)/1, $0x2e
-DATA toG2<>+1(SB)/1, $0x49
-DATA toG2<>+2(SB)/1, $0x00
-DATA toG2<>+3(SB)/1, $0x00
-DATA toG2<>+4(SB)/1, $0x2e
-DATA toG2<>+5(SB)/1, $0x49
-DATA toG2<>+6(SB)/1, $0x00
-DATA toG2<>+7(SB)/1, $0x00
-DATA toG2<>+8(SB)/1, $0x2e
-DATA toG2<>+9(SB)/1, $0x49
-DATA toG2<>+10(SB)/1, $0x00
-DATA toG2<>+11(SB)/1, $0x00
-DATA toG2<>+12(SB)/1, $0x2e
-DATA toG2<>+13(SB)/1, $0x49
-DATA toG2<>+14(SB)/1, $0x00
-DATA toG2<>+15(SB)/1, $0x00
-DATA toG2<>+16(SB)/1, $0x2e
-DATA toG2<>+17(SB)/1, $0x49
-DATA toG2<>+18(SB)/1, $0x00
-DATA toG2<>+19(SB)/1, $0x00
-DATA toG2<>+20(SB)/1, $0x2e
-DATA toG2<>+21(SB)/1, $0x49
-DATA toG2<>+22(SB)/1, $0x00
-DATA toG2<>+23(SB)/1, $0x00
-DATA toG2<>+24(SB)/1, $0x2e
-DATA toG2<>+25(SB)/1, $0x49
-DATA toG2<>+26(SB)/1, $0x00
-DATA toG2<>+27(SB)/1, $0x00
-DATA toG2<>+28(SB)/1, $0x2e
-DATA toG2<>+29(SB)/1, $0x49
-DATA toG2<>+30(SB)/1, $0x00
-DATA toG2<>+31(SB)/1, $0x00
-GLOBL toG2<>(SB), RODATA|NOPTR, $32
+// func acrossVNNI(dst *byte, src *byte, offset *int32, d *int8, quads int, n int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VNNI
+TEXT ·acrossVNNI(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         offset+16(FP), DX
+	MOVQ         d+24(FP), BX
+	MOVQ         quads+32(FP), SI
+	MOVQ         n+40(FP), DI
+	VMOVDQU8     fourByChannel<>+0(SB), Z0
+	VMOVDQU      packFour<>+0(SB), X3
+	VPXORD       Z2, Z2, Z2
+	MOVL         $0x00200000, R8
+	VPBROADCASTD R8, Z1
 
-DATA toB<>+0(SB)/1, $0x01
-DATA toB<>+1(SB)/1, $0x01
-DATA toB<>+2(SB)/1, $0xa2
-DATA toB<>+3(SB)/1, $0xc5
-DATA toB<>+4(SB)/1, $0x01
-DATA toB<>+5(SB)/1, $0x01
-DATA toB<>+6(SB)/1, $0xa2
-DATA toB<>+7(SB)/1, $0xc5
-DATA toB<>+8(SB)/1, $0x01
-DATA toB<>+9(SB)/1, $0x01
-DATA toB<>+10(SB)/1, $0xa2
-DATA toB<>+11(SB)/1, $0xc5
-DATA toB<>+12(SB)/1, $0x01
-DATA toB<>+13(SB)/1, $0x01
-DATA toB<>+14(SB)/1, $0xa2
-DATA toB<>+15(SB)/1, $0xc5
-DATA toB<>+16(SB)/1, $0x01
-DATA toB<>+17(SB)/1, $0x01
-DATA toB<>+18(SB)/1, $0xa2
-DATA toB<>+19(SB)/1, $0xc5
-DATA toB<>+20(SB)/1, $0x01
-DATA toB<>+21(SB)/1, $0x01
-DATA toB<>+22(SB)/1, $0xa2
-DATA toB<>+23(SB)/1, $0xc5
-DATA toB<>+24(SB)/1, $0x01
-DATA toB<>+25(SB)/1, $0x01
-DATA toB<>+26(SB)/1, $0xa2
-DATA toB<>+27(SB)/1, $0xc5
-DATA toB<>+28(SB)/1, $0x01
-DATA toB<>+29(SB)/1, $0x01
-DATA toB<>+30(SB)/1, $0xa2
-DATA toB<>+31(SB)/1, $0xc5
-GLOBL toB<>(SB), RODATA|NOPTR, $32
+four:
+	MOVLQSX   (DX), R8
+	ADDQ      CX, R8
+	MOVLQSX   4(DX), R9
+	ADDQ      CX, R9
+	MOVLQSX   8(DX), R10
+	ADDQ      CX, R10
+	MOVLQSX   12(DX), R11
+	ADDQ      CX, R11
+	VMOVDQA64 Z1, Z5
+	VMOVDQA64 Z2, Z6
+	VMOVDQA64 Z2, Z7
+	MOVQ      SI, R12
 
-DATA chromaMiddle<>+0(SB)/1, $0x80
-DATA chromaMiddle<>+1(SB)/1, $0x00
-DATA chromaMiddle<>+2(SB)/1, $0x80
-DATA chromaMiddle<>+3(SB)/1, $0x00
-DATA chromaMiddle<>+4(SB)/1, $0x80
-DATA chromaMiddle<>+5(SB)/1, $0x00
-DATA chromaMiddle<>+6(SB)/1, $0x80
-DATA chromaMiddle<>+7(SB)/1, $0x00
-DATA chromaMiddle<>+8(SB)/1, $0x80
-DATA chromaMiddle<>+9(SB)/1, $0x00
-DATA chromaMiddle<>+10(SB)/1, $0x80
-DATA chromaMiddle<>+11(SB)/1, $0x00
-DATA chromaMiddle<>+12(SB)/1, $0x80
-DATA chromaMiddle<>+13(SB)/1, $0x00
-DATA chromaMiddle<>+14(SB)/1, $0x80
-DATA chromaMiddle<>+15(SB)/1, $0x00
-DATA chromaMiddle<>+16(SB)/1, $0x80
-DATA chromaMiddle<>+17(SB)/1, $0x00
-DATA chromaMiddle<>+18(SB)/1, $0x80
-DATA chromaMiddle<>+19(SB)/1, $0x00
-DATA chromaMiddle<>+20(SB)/1, $0x80
-DATA chromaMiddle<>+21(SB)/1, $0x00
-DATA chromaMiddle<>+22(SB)/1, $0x80
-DATA chromaMiddle<>+23(SB)/1, $0x00
-DATA chromaMiddle<>+24(SB)/1, $0x80
-DATA chromaMiddle<>+25(SB)/1, $0x00
-DATA chromaMiddle<>+26(SB)/1, $0x80
-DATA chromaMiddle<>+27(SB)/1, $0x00
-DATA chromaMiddle<>+28(SB)/1, $0x80
-DATA chromaMiddle<>+29(SB)/1, $0x00
-DATA chromaMiddle<>+30(SB)/1, $0x80
-DATA chromaMiddle<>+31(SB)/1, $0x00
-GLOBL chromaMiddle<>(SB), RODATA|NOPTR, $32
+quad:
+	VMOVDQU      (R8), X4
+	VINSERTI32X4 $0x01, (R9), Z4, Z4
+	VINSERTI32X4 $0x02, (R10), Z4, Z4
+	VINSERTI32X4 $0x03, (R11), Z4, Z4
+	VPSHUFB      Z0, Z4, Z4
+	VPDPBUSD     (BX), Z4, Z5
+	VPDPBUSD     64(BX), Z4, Z6
+	VPDPBUSD     128(BX), Z4, Z7
+	ADDQ         $0x0c, R8
+	ADDQ         $0x0c, R9
+	ADDQ         $0x0c, R10
+	ADDQ         $0x0c, R11
+	ADDQ         $0x000000c0, BX
+	DECQ         R12
+	JNZ          quad
+	VPSLLD       $0x08, Z7, Z7
+	VPADDD       Z6, Z7, Z7
+	VPSLLD       $0x08, Z7, Z7
+	VPADDD       Z5, Z7, Z7
+	VPSRAD       $0x16, Z7, Z7
+	VPMAXSD      Z2, Z7, Z7
+	VPMOVUSDB    Z7, X4
+	VPSHUFB      X3, X4, X4
+	VMOVDQU      X4, (AX)
+	ADDQ         $0x10, DX
+	ADDQ         $0x0c, AX
+	DECQ         DI
+	JNZ          four
+	VZEROUPPER
+	RET
+
+DATA toR<>+0(SB)/4, $0x66e90101
+DATA toR<>+4(SB)/4, $0x66e90101
+DATA toR<>+8(SB)/4, $0x66e90101
+DATA toR<>+12(SB)/4, $0x66e90101
+DATA toR<>+16(SB)/4, $0x66e90101
+DATA toR<>+20(SB)/4, $0x66e90101
+DATA toR<>+24(SB)/4, $0x66e90101
+DATA toR<>+28(SB)/4, $0x66e90101
+DATA toR<>+32(SB)/4, $0x66e90101
+DATA toR<>+36(SB)/4, $0x66e90101
+DATA toR<>+40(SB)/4, $0x66e90101
+DATA toR<>+44(SB)/4, $0x66e90101
+DATA toR<>+48(SB)/4, $0x66e90101
+DATA toR<>+52(SB)/4, $0x66e90101
+DATA toR<>+56(SB)/4, $0x66e90101
+DATA toR<>+60(SB)/4, $0x66e90101
+GLOBL toR<>(SB), RODATA|NOPTR, $64
+
+DATA toG<>+0(SB)/4, $0xa7e60101
+DATA toG<>+4(SB)/4, $0xa7e60101
+DATA toG<>+8(SB)/4, $0xa7e60101
+DATA toG<>+12(SB)/4, $0xa7e60101
+DATA toG<>+16(SB)/4, $0xa7e60101
+DATA toG<>+20(SB)/4, $0xa7e60101
+DATA toG<>+24(SB)/4, $0xa7e60101
+DATA toG<>+28(SB)/4, $0xa7e60101
+DATA toG<>+32(SB)/4, $0xa7e60101
+DATA toG<>+36(SB)/4, $0xa7e60101
+DATA toG<>+40(SB)/4, $0xa7e60101
+DATA toG<>+44(SB)/4, $0xa7e60101
+DATA toG<>+48(SB)/4, $0xa7e60101
+DATA toG<>+52(SB)/4, $0xa7e60101
+DATA toG<>+56(SB)/4, $0xa7e60101
+DATA toG<>+60(SB)/4, $0xa7e60101
+GLOBL toG<>(SB), RODATA|NOPTR, $64
+
+DATA toG2<>+0(SB)/4, $0x0000492e
+DATA toG2<>+4(SB)/4, $0x0000492e
+DATA toG2<>+8(SB)/4, $0x0000492e
+DATA toG2<>+12(SB)/4, $0x0000492e
+DATA toG2<>+16(SB)/4, $0x0000492e
+DATA toG2<>+20(SB)/4, $0x0000492e
+DATA toG2<>+24(SB)/4, $0x0000492e
+DATA toG2<>+28(SB)/4, $0x0000492e
+DATA toG2<>+32(SB)/4, $0x0000492e
+DATA toG2<>+36(SB)/4, $0x0000492e
+DATA toG2<>+40(SB)/4, $0x0000492e
+DATA toG2<>+44(SB)/4, $0x0000492e
+DATA toG2<>+48(SB)/4, $0x0000492e
+DATA toG2<>+52(SB)/4, $0x0000492e
+DATA toG2<>+56(SB)/4, $0x0000492e
+DATA toG2<>+60(SB)/4, $0x0000492e
+GLOBL toG2<>(SB), RODATA|NOPTR, $64
+
+DATA toB<>+0(SB)/4, $0xc5a20101
+DATA toB<>+4(SB)/4, $0xc5a20101
+DATA toB<>+8(SB)/4, $0xc5a20101
+DATA toB<>+12(SB)/4, $0xc5a20101
+DATA toB<>+16(SB)/4, $0xc5a20101
+DATA toB<>+20(SB)/4, $0xc5a20101
+DATA toB<>+24(SB)/4, $0xc5a20101
+DATA toB<>+28(SB)/4, $0xc5a20101
+DATA toB<>+32(SB)/4, $0xc5a20101
+DATA toB<>+36(SB)/4, $0xc5a20101
+DATA toB<>+40(SB)/4, $0xc5a20101
+DATA toB<>+44(SB)/4, $0xc5a20101
+DATA toB<>+48(SB)/4, $0xc5a20101
+DATA toB<>+52(SB)/4, $0xc5a20101
+DATA toB<>+56(SB)/4, $0xc5a20101
+DATA toB<>+60(SB)/4, $0xc5a20101
+GLOBL toB<>(SB), RODATA|NOPTR, $64
+
+DATA chromaMiddle<>+0(SB)/4, $0x00800080
+DATA chromaMiddle<>+4(SB)/4, $0x00800080
+DATA chromaMiddle<>+8(SB)/4, $0x00800080
+DATA chromaMiddle<>+12(SB)/4, $0x00800080
+DATA chromaMiddle<>+16(SB)/4, $0x00800080
+DATA chromaMiddle<>+20(SB)/4, $0x00800080
+DATA chromaMiddle<>+24(SB)/4, $0x00800080
+DATA chromaMiddle<>+28(SB)/4, $0x00800080
+DATA chromaMiddle<>+32(SB)/4, $0x00800080
+DATA chromaMiddle<>+36(SB)/4, $0x00800080
+DATA chromaMiddle<>+40(SB)/4, $0x00800080
+DATA chromaMiddle<>+44(SB)/4, $0x00800080
+DATA chromaMiddle<>+48(SB)/4, $0x00800080
+DATA chromaMiddle<>+52(SB)/4, $0x00800080
+DATA chromaMiddle<>+56(SB)/4, $0x00800080
+DATA chromaMiddle<>+60(SB)/4, $0x00800080
+GLOBL chromaMiddle<>(SB), RODATA|NOPTR, $64
 
 DATA firstR<>+0(SB)/1, $0x00
 DATA firstR<>+1(SB)/1, $0x80
@@ -897,23 +962,19 @@ loop:
 	VPMADDWD     toR<>+0(SB), Y6, Y8
 	VPSRAD       $0x10, Y7, Y7
 	VPSRAD       $0x10, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPADDW       Y2, Y7, Y7
-	VPADDW       Y4, Y7, Y7
-	VEXTRACTI128 $0x01, Y7, X9
-	VPACKUSWB    X9, X7, X9
+	VPACKSSDW    Y8, Y7, Y9
+	VPADDW       Y2, Y9, Y9
+	VPADDW       Y4, Y9, Y9
 	VPUNPCKLWD   Y3, Y2, Y5
 	VPUNPCKHWD   Y3, Y2, Y6
 	VPMADDWD     toB<>+0(SB), Y5, Y7
 	VPMADDWD     toB<>+0(SB), Y6, Y8
 	VPSRAD       $0x10, Y7, Y7
 	VPSRAD       $0x10, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPADDW       Y2, Y7, Y7
-	VPADDW       Y3, Y7, Y7
-	VPADDW       Y3, Y7, Y7
-	VEXTRACTI128 $0x01, Y7, X3
-	VPACKUSWB    X3, X7, X3
+	VPACKSSDW    Y8, Y7, Y10
+	VPADDW       Y2, Y10, Y10
+	VPADDW       Y3, Y10, Y10
+	VPADDW       Y3, Y10, Y10
 	VPMADDWD     toG<>+0(SB), Y5, Y7
 	VPMADDWD     toG<>+0(SB), Y6, Y8
 	VPUNPCKLWD   Y1, Y4, Y5
@@ -924,35 +985,211 @@ loop:
 	VPADDD       Y6, Y8, Y8
 	VPSRAD       $0x10, Y7, Y7
 	VPSRAD       $0x10, Y8, Y8
-	VPACKSSDW    Y8, Y7, Y7
-	VPADDW       Y2, Y7, Y7
-	VPSUBW       Y4, Y7, Y7
-	VEXTRACTI128 $0x01, Y7, X2
-	VPACKUSWB    X2, X7, X2
-	VPSHUFB      firstR<>+0(SB), X9, X4
-	VPSHUFB      firstG<>+0(SB), X2, X5
-	VPOR         X5, X4, X4
-	VPSHUFB      firstB<>+0(SB), X3, X5
-	VPOR         X5, X4, X4
-	VMOVDQU      X4, (AX)
-	VPSHUFB      secondR<>+0(SB), X9, X4
-	VPSHUFB      secondG<>+0(SB), X2, X5
-	VPOR         X5, X4, X4
-	VPSHUFB      secondB<>+0(SB), X3, X5
-	VPOR         X5, X4, X4
-	VMOVDQU      X4, 16(AX)
-	VPSHUFB      thirdR<>+0(SB), X9, X4
-	VPSHUFB      thirdG<>+0(SB), X2, X5
-	VPOR         X5, X4, X4
-	VPSHUFB      thirdB<>+0(SB), X3, X5
-	VPOR         X5, X4, X4
-	VMOVDQU      X4, 32(AX)
+	VPACKSSDW    Y8, Y7, Y3
+	VPADDW       Y2, Y3, Y3
+	VPSUBW       Y4, Y3, Y3
+	VEXTRACTI128 $0x01, Y9, X2
+	VPACKUSWB    X2, X9, X9
+	VEXTRACTI128 $0x01, Y3, X2
+	VPACKUSWB    X2, X3, X3
+	VEXTRACTI128 $0x01, Y10, X2
+	VPACKUSWB    X2, X10, X10
+	VPSHUFB      firstR<>+0(SB), X9, X2
+	VPSHUFB      firstG<>+0(SB), X3, X4
+	VPOR         X4, X2, X2
+	VPSHUFB      firstB<>+0(SB), X10, X4
+	VPOR         X4, X2, X2
+	VMOVDQU      X2, (AX)
+	VPSHUFB      secondR<>+0(SB), X9, X2
+	VPSHUFB      secondG<>+0(SB), X3, X4
+	VPOR         X4, X2, X2
+	VPSHUFB      secondB<>+0(SB), X10, X4
+	VPOR         X4, X2, X2
+	VMOVDQU      X2, 16(AX)
+	VPSHUFB      thirdR<>+0(SB), X9, X2
+	VPSHUFB      thirdG<>+0(SB), X3, X4
+	VPOR         X4, X2, X2
+	VPSHUFB      thirdB<>+0(SB), X10, X4
+	VPOR         X4, X2, X2
+	VMOVDQU      X2, 32(AX)
 	ADDQ         $0x10, CX
 	ADDQ         DI, DX
 	ADDQ         DI, BX
 	ADDQ         $0x30, AX
 	DECQ         R8
 	JNZ          loop
+	VZEROUPPER
+	RET
+
+DATA first64<>+0(SB)/1, $0x00
+DATA first64<>+1(SB)/1, $0x08
+DATA first64<>+2(SB)/1, $0x40
+DATA first64<>+3(SB)/1, $0x01
+DATA first64<>+4(SB)/1, $0x09
+DATA first64<>+5(SB)/1, $0x41
+DATA first64<>+6(SB)/1, $0x02
+DATA first64<>+7(SB)/1, $0x0a
+DATA first64<>+8(SB)/1, $0x42
+DATA first64<>+9(SB)/1, $0x03
+DATA first64<>+10(SB)/1, $0x0b
+DATA first64<>+11(SB)/1, $0x43
+DATA first64<>+12(SB)/1, $0x04
+DATA first64<>+13(SB)/1, $0x0c
+DATA first64<>+14(SB)/1, $0x44
+DATA first64<>+15(SB)/1, $0x05
+DATA first64<>+16(SB)/1, $0x0d
+DATA first64<>+17(SB)/1, $0x45
+DATA first64<>+18(SB)/1, $0x06
+DATA first64<>+19(SB)/1, $0x0e
+DATA first64<>+20(SB)/1, $0x46
+DATA first64<>+21(SB)/1, $0x07
+DATA first64<>+22(SB)/1, $0x0f
+DATA first64<>+23(SB)/1, $0x47
+DATA first64<>+24(SB)/1, $0x10
+DATA first64<>+25(SB)/1, $0x18
+DATA first64<>+26(SB)/1, $0x50
+DATA first64<>+27(SB)/1, $0x11
+DATA first64<>+28(SB)/1, $0x19
+DATA first64<>+29(SB)/1, $0x51
+DATA first64<>+30(SB)/1, $0x12
+DATA first64<>+31(SB)/1, $0x1a
+DATA first64<>+32(SB)/1, $0x52
+DATA first64<>+33(SB)/1, $0x13
+DATA first64<>+34(SB)/1, $0x1b
+DATA first64<>+35(SB)/1, $0x53
+DATA first64<>+36(SB)/1, $0x14
+DATA first64<>+37(SB)/1, $0x1c
+DATA first64<>+38(SB)/1, $0x54
+DATA first64<>+39(SB)/1, $0x15
+DATA first64<>+40(SB)/1, $0x1d
+DATA first64<>+41(SB)/1, $0x55
+DATA first64<>+42(SB)/1, $0x16
+DATA first64<>+43(SB)/1, $0x1e
+DATA first64<>+44(SB)/1, $0x56
+DATA first64<>+45(SB)/1, $0x17
+DATA first64<>+46(SB)/1, $0x1f
+DATA first64<>+47(SB)/1, $0x57
+DATA first64<>+48(SB)/1, $0x20
+DATA first64<>+49(SB)/1, $0x28
+DATA first64<>+50(SB)/1, $0x60
+DATA first64<>+51(SB)/1, $0x21
+DATA first64<>+52(SB)/1, $0x29
+DATA first64<>+53(SB)/1, $0x61
+DATA first64<>+54(SB)/1, $0x22
+DATA first64<>+55(SB)/1, $0x2a
+DATA first64<>+56(SB)/1, $0x62
+DATA first64<>+57(SB)/1, $0x23
+DATA first64<>+58(SB)/1, $0x2b
+DATA first64<>+59(SB)/1, $0x63
+DATA first64<>+60(SB)/1, $0x24
+DATA first64<>+61(SB)/1, $0x2c
+DATA first64<>+62(SB)/1, $0x64
+DATA first64<>+63(SB)/1, $0x25
+GLOBL first64<>(SB), RODATA|NOPTR, $64
+
+DATA last32<>+0(SB)/1, $0x2d
+DATA last32<>+1(SB)/1, $0x65
+DATA last32<>+2(SB)/1, $0x26
+DATA last32<>+3(SB)/1, $0x2e
+DATA last32<>+4(SB)/1, $0x66
+DATA last32<>+5(SB)/1, $0x27
+DATA last32<>+6(SB)/1, $0x2f
+DATA last32<>+7(SB)/1, $0x67
+DATA last32<>+8(SB)/1, $0x30
+DATA last32<>+9(SB)/1, $0x38
+DATA last32<>+10(SB)/1, $0x70
+DATA last32<>+11(SB)/1, $0x31
+DATA last32<>+12(SB)/1, $0x39
+DATA last32<>+13(SB)/1, $0x71
+DATA last32<>+14(SB)/1, $0x32
+DATA last32<>+15(SB)/1, $0x3a
+DATA last32<>+16(SB)/1, $0x72
+DATA last32<>+17(SB)/1, $0x33
+DATA last32<>+18(SB)/1, $0x3b
+DATA last32<>+19(SB)/1, $0x73
+DATA last32<>+20(SB)/1, $0x34
+DATA last32<>+21(SB)/1, $0x3c
+DATA last32<>+22(SB)/1, $0x74
+DATA last32<>+23(SB)/1, $0x35
+DATA last32<>+24(SB)/1, $0x3d
+DATA last32<>+25(SB)/1, $0x75
+DATA last32<>+26(SB)/1, $0x36
+DATA last32<>+27(SB)/1, $0x3e
+DATA last32<>+28(SB)/1, $0x76
+DATA last32<>+29(SB)/1, $0x37
+DATA last32<>+30(SB)/1, $0x3f
+DATA last32<>+31(SB)/1, $0x77
+GLOBL last32<>(SB), RODATA|NOPTR, $32
+
+// func ycbcrVBMI(dst *byte, y *byte, cb *byte, cr *byte, order *[32]byte, step int, n int)
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VBMI, AVX512VL
+TEXT ·ycbcrVBMI(SB), NOSPLIT, $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    y+8(FP), CX
+	MOVQ    cb+16(FP), DX
+	MOVQ    cr+24(FP), BX
+	MOVQ    order+32(FP), SI
+	MOVQ    step+40(FP), DI
+	MOVQ    n+48(FP), R8
+	VMOVDQU (SI), Y0
+	VPXOR   Y1, Y1, Y1
+
+loop:
+	VPMOVZXBW  (CX), Z2
+	VMOVDQU    (DX), Y3
+	VPERMB     Y3, Y0, Y3
+	VPMOVZXBW  Y3, Z3
+	VPSUBW     chromaMiddle<>+0(SB), Z3, Z3
+	VMOVDQU    (BX), Y4
+	VPERMB     Y4, Y0, Y4
+	VPMOVZXBW  Y4, Z4
+	VPSUBW     chromaMiddle<>+0(SB), Z4, Z4
+	VPUNPCKLWD Z4, Z2, Z5
+	VPUNPCKHWD Z4, Z2, Z6
+	VPMADDWD   toR<>+0(SB), Z5, Z7
+	VPMADDWD   toR<>+0(SB), Z6, Z8
+	VPSRAD     $0x10, Z7, Z7
+	VPSRAD     $0x10, Z8, Z8
+	VPACKSSDW  Z8, Z7, Z9
+	VPADDW     Z2, Z9, Z9
+	VPADDW     Z4, Z9, Z9
+	VPUNPCKLWD Z3, Z2, Z5
+	VPUNPCKHWD Z3, Z2, Z6
+	VPMADDWD   toB<>+0(SB), Z5, Z7
+	VPMADDWD   toB<>+0(SB), Z6, Z8
+	VPSRAD     $0x10, Z7, Z7
+	VPSRAD     $0x10, Z8, Z8
+	VPACKSSDW  Z8, Z7, Z10
+	VPADDW     Z2, Z10, Z10
+	VPADDW     Z3, Z10, Z10
+	VPADDW     Z3, Z10, Z10
+	VPMADDWD   toG<>+0(SB), Z5, Z7
+	VPMADDWD   toG<>+0(SB), Z6, Z8
+	VPUNPCKLWD Z1, Z4, Z5
+	VPUNPCKHWD Z1, Z4, Z6
+	VPMADDWD   toG2<>+0(SB), Z5, Z5
+	VPMADDWD   toG2<>+0(SB), Z6, Z6
+	VPADDD     Z5, Z7, Z7
+	VPADDD     Z6, Z8, Z8
+	VPSRAD     $0x10, Z7, Z7
+	VPSRAD     $0x10, Z8, Z8
+	VPACKSSDW  Z8, Z7, Z3
+	VPADDW     Z2, Z3, Z3
+	VPSUBW     Z4, Z3, Z3
+	VPACKUSWB  Z3, Z9, Z9
+	VPACKUSWB  Z10, Z10, Z10
+	VMOVDQU8   first64<>+0(SB), Z2
+	VPERMI2B   Z10, Z9, Z2
+	VMOVDQU8   Z2, (AX)
+	VMOVDQU    last32<>+0(SB), Y2
+	VPERMI2B   Z10, Z9, Z2
+	VMOVDQU    Y2, 64(AX)
+	ADDQ       $0x20, CX
+	ADDQ       DI, DX
+	ADDQ       DI, BX
+	ADDQ       $0x60, AX
+	DECQ       R8
+	JNZ        loop
 	VZEROUPPER
 	RET
 

@@ -26,7 +26,13 @@ func downAVX2(dst *byte, src *byte, stride int, w *int32, taps int, n int)
 func acrossAVX2(dst *byte, src *byte, offset *int32, w *int32, pairs int, n int)
 
 //go:noescape
+func acrossVNNI(dst *byte, src *byte, offset *int32, d *int8, quads int, n int)
+
+//go:noescape
 func ycbcrAVX2(dst *byte, y *byte, cb *byte, cr *byte, order *[16]byte, step int, n int)
+
+//go:noescape
+func ycbcrVBMI(dst *byte, y *byte, cb *byte, cr *byte, order *[32]byte, step int, n int)
 
 //go:noescape
 func wholeAVX2(dst *byte, stride int, coefs *int16, q *int32)

@@ -4,6 +4,7 @@ package main
 
 import (
 	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/ir"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -17,6 +18,7 @@ func main() {
 	bilinear()
 	down()
 	across()
+	acrossFour()
 	ycbcr()
 	whole()
 	Generate()
@@ -358,119 +360,89 @@ func across() {
 	RET()
 }
 
-// ycbcr: 16·n pixels; order doubles each byte of chroma or not, and step is how many
-// of sixteen are used up. 48 bytes are written.
-//
-// Of the factors' 16 bits after the point, each is less than a half in size once a
-// whole number is taken out, so that words are enough: y·65793 + r·91881 is
-// 65536·(y + r) + y·257 + r·26345.
-func ycbcr() {
-	words := func(name string, even, odd int) Mem {
-		var v []int
-		for range 8 {
-			v = append(v, even&0xff, even>>8&0xff, odd&0xff, odd>>8&0xff)
+// acrossFour: 4·n pixels of a row, each the sum of 4·quads pixels from src+offset[i] on.
+// Weights are three digits of base 256, −128 to 127, lowest first: d[n][quads][3][4 pixels]
+// [4 channels][4 weights]. Sixteen bytes are written for twelve, and read for each
+// twelve.
+func acrossFour() {
+	var v, p []int
+	for range 4 {
+		for c := range 3 {
+			v = append(v, c, c+3, c+6, c+9)
 		}
-		return bytesTable(name, v...)
+		v = append(v, none, none, none, none)
 	}
-	toR, toG, toG2, toB := words("toR", 257, 26345), words("toG", 257, -22554), words("toG2", 18734, 0), words("toB", 257, -14942)
-	middle := words("chromaMiddle", 128, 128)
-	// Where each byte of 48 is found in 16 of red, green or blue.
-	var spread [3][3]Mem
-	for part, name := range []string{"first", "second", "third"} {
-		for c, color := range []string{"R", "G", "B"} {
-			var v []int
-			for i := range 16 {
-				at := 16*part + i
-				if at%3 == c {
-					v = append(v, at/3)
-				} else {
-					v = append(v, none)
-				}
-			}
-			spread[part][c] = bytesTable(name+color, v...)
+	for i := range 16 {
+		p = append(p, none)
+		if i < 12 {
+			p[i] = i/3*4 + i%3
 		}
 	}
-	TEXT("ycbcrAVX2", NOSPLIT, "func(dst, y, cb, cr *byte, order *[16]byte, step, n int)")
+	byChannel, packed := bytesTable("fourByChannel", v...), bytesTable("packFour", p...)
+	TEXT("acrossVNNI", NOSPLIT, "func(dst, src *byte, offset *int32, d *int8, quads, n int)")
 	Pragma("noescape")
-	dst, y := Load(Param("dst"), GP64()), Load(Param("y"), GP64())
-	cb, cr := Load(Param("cb"), GP64()), Load(Param("cr"), GP64())
-	order, step, n := Load(Param("order"), GP64()), Load(Param("step"), GP64()), Load(Param("n"), GP64())
-	twice, zero := XMM(), YMM()
-	VMOVDQU(Mem{Base: order}, twice)
-	VPXOR(zero, zero, zero)
-	luma, b, r, lo, hi, t, u, out := YMM(), YMM(), YMM(), YMM(), YMM(), YMM(), YMM(), YMM()
-	// rest is the sum of products with k, without its 16 bits.
-	rest := func(k Mem) {
-		VPMADDWD(k, lo, t)
-		VPMADDWD(k, hi, u)
+	dst, src, offset := Load(Param("dst"), GP64()), Load(Param("src"), GP64()), Load(Param("offset"), GP64())
+	d, quads, n := Load(Param("d"), GP64()), Load(Param("quads"), GP64()), Load(Param("n"), GP64())
+	order, half, zero, pack := ZMM(), ZMM(), ZMM(), XMM()
+	VMOVDQU8(byChannel, order)
+	VMOVDQU(packed, pack)
+	VPXORD(zero, zero, zero)
+	g := GP32()
+	MOVL(U32(1<<21), g)
+	VPBROADCASTD(g, half)
+	px := ZMM()
+	sum := [3]reg.VecVirtual{ZMM(), ZMM(), ZMM()}
+	var at [4]reg.GPVirtual
+	for i := range at {
+		at[i] = GP64()
 	}
-	join := func() {
-		VPSRAD(U8(16), t, t)
-		VPSRAD(U8(16), u, u)
-		VPACKSSDW(u, t, out) // words in order, as the halves were unpacked
+	left := GP64()
+	Label("four")
+	for i := range at {
+		MOVLQSX(Mem{Base: offset, Disp: 4 * i}, at[i])
+		ADDQ(src, at[i])
 	}
-	// Words to bytes, sixteen in order.
-	pack := func() reg.VecVirtual {
-		p := XMM()
-		VEXTRACTI128(U8(1), out, p)
-		VPACKUSWB(p, out.AsX(), p)
-		return p
+	VMOVDQA64(half, sum[0])
+	VMOVDQA64(zero, sum[1])
+	VMOVDQA64(zero, sum[2])
+	MOVQ(quads, left)
+	Label("quad")
+	VMOVDQU(Mem{Base: at[0]}, px.AsX())
+	VINSERTI32X4(U8(1), Mem{Base: at[1]}, px, px)
+	VINSERTI32X4(U8(2), Mem{Base: at[2]}, px, px)
+	VINSERTI32X4(U8(3), Mem{Base: at[3]}, px, px)
+	VPSHUFB(order, px, px)
+	for k := range sum {
+		dotBytes(Mem{Base: d, Disp: 64 * k}, px, sum[k])
 	}
-	Label("loop")
-	VPMOVZXBW(Mem{Base: y}, luma)
-	VMOVDQU(Mem{Base: cb}, b.AsX())
-	VPSHUFB(twice, b.AsX(), b.AsX())
-	VPMOVZXBW(b.AsX(), b)
-	VPSUBW(middle, b, b)
-	VMOVDQU(Mem{Base: cr}, r.AsX())
-	VPSHUFB(twice, r.AsX(), r.AsX())
-	VPMOVZXBW(r.AsX(), r)
-	VPSUBW(middle, r, r)
-
-	VPUNPCKLWD(r, luma, lo)
-	VPUNPCKHWD(r, luma, hi)
-	rest(toR)
-	join()
-	VPADDW(luma, out, out)
-	VPADDW(r, out, out)
-	red := pack()
-
-	VPUNPCKLWD(b, luma, lo)
-	VPUNPCKHWD(b, luma, hi)
-	rest(toB)
-	join()
-	VPADDW(luma, out, out)
-	VPADDW(b, out, out)
-	VPADDW(b, out, out)
-	blue := pack()
-
-	rest(toG)
-	VPUNPCKLWD(zero, r, lo)
-	VPUNPCKHWD(zero, r, hi)
-	VPMADDWD(toG2, lo, lo)
-	VPMADDWD(toG2, hi, hi)
-	VPADDD(lo, t, t)
-	VPADDD(hi, u, u)
-	join()
-	VPADDW(luma, out, out)
-	VPSUBW(r, out, out)
-	green := pack()
-
-	x, p := XMM(), XMM()
-	for part := range spread {
-		VPSHUFB(spread[part][0], red, x)
-		VPSHUFB(spread[part][1], green, p)
-		VPOR(p, x, x)
-		VPSHUFB(spread[part][2], blue, p)
-		VPOR(p, x, x)
-		VMOVDQU(x, Mem{Base: dst, Disp: 16 * part})
+	for i := range at {
+		ADDQ(U8(12), at[i])
 	}
-	ADDQ(U8(16), y)
-	ADDQ(step, cb)
-	ADDQ(step, cr)
-	ADDQ(U8(48), dst)
+	ADDQ(U32(192), d)
+	DECQ(left)
+	JNZ(LabelRef("quad"))
+	VPSLLD(U8(8), sum[2], sum[2])
+	VPADDD(sum[1], sum[2], sum[2])
+	VPSLLD(U8(8), sum[2], sum[2])
+	VPADDD(sum[0], sum[2], sum[2])
+	VPSRAD(U8(22), sum[2], sum[2])
+	VPMAXSD(zero, sum[2], sum[2])
+	VPMOVUSDB(sum[2], px.AsX())
+	VPSHUFB(pack, px.AsX(), px.AsX())
+	VMOVDQU(px.AsX(), Mem{Base: dst})
+	ADDQ(U8(16), offset)
+	ADDQ(U8(12), dst)
 	DECQ(n)
-	JNZ(LabelRef("loop"))
+	JNZ(LabelRef("four"))
 	VZEROUPPER()
 	RET()
+}
+
+// dotBytes is VPDPBUSD, which avo does not know yet: sum += four unsigned bytes of u times
+// four signed ones of s, in each double word.
+func dotBytes(s Mem, u, sum reg.VecVirtual) {
+	Instruction(&ir.Instruction{
+		Opcode: "VPDPBUSD", Operands: []Op{s, u, sum},
+		Inputs: []Op{s, u, sum}, Outputs: []Op{sum}, ISA: []string{"AVX512VNNI"},
+	})
 }
