@@ -10,6 +10,7 @@ package resize
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 
 	"github.com/argus-go/argus/internal/kernel/pixel"
@@ -84,24 +85,22 @@ func Part(dst, src Image, box [4]float64, f Filter) {
 	if !(box[0] >= 0 && box[1] >= 0 && box[2] <= float64(src.W) && box[3] <= float64(src.H) && box[0] < box[2] && box[1] < box[3]) {
 		panic(fmt.Sprintf("resize: part %v of %d×%d", box, src.W, src.H))
 	}
-	across := part{src.W, box[0], box[2]}
-	down := part{src.H, box[1], box[3]}
-	if across.is(dst.W) {
-		vertical(dst, src, down, f)
+	across := side{part{src.W, box[0], box[2]}, dst.W, f}
+	down := side{part{src.H, box[1], box[3]}, dst.H, f}
+	if across.in.is(dst.W) {
+		vertical(dst, src, down)
 		return
 	}
-	if down.is(dst.H) {
-		horizontal(dst, src, across, f)
+	if down.in.is(dst.H) {
+		horizontal(dst, src, across)
 		return
 	}
 	// Only the rows that the vertical pass reads.
-	ws := windows(down, dst.H, f)
-	last := ws[len(ws)-1]
-	top := ws[0].first
+	t := columns.table(down)
+	defer columns.Put(t)
+	last := t.windows[len(t.windows)-1]
+	top := t.windows[0].first
 	src = src.Crop(0, top, src.W, last.first+len(last.weights)-top)
-	for i := range ws {
-		ws[i].first -= top
-	}
 	n := src.H * dst.W * 3
 	buf := scratch.Get().(*[]uint8)
 	defer scratch.Put(buf)
@@ -109,8 +108,8 @@ func Part(dst, src Image, box [4]float64, f Filter) {
 		*buf = make([]uint8, n)
 	}
 	mid := Image{(*buf)[:n], dst.W, src.H, 3 * dst.W}
-	horizontal(mid, src, across, f)
-	sumRows(dst, mid, ws)
+	horizontal(mid, src, across)
+	sumRows(dst, mid, t.windows, top)
 }
 
 // part is from lo to hi of a side of n pixels.
@@ -132,83 +131,38 @@ func (m Image) check(what string) {
 
 func (m Image) row(y int) []uint8 { return m.Pix[y*m.Stride:][:3*m.W] }
 
-const precision = 32 - 8 - 2 // fractional bits of a weight
-
-// window holds the weights of one output position: input first, first+1, ….
-type window struct {
-	first   int
-	weights []int32
-}
-
-// windows computes the weights from a part of a side to out positions.
-func windows(in part, out int, f Filter) []window {
-	scale := (in.hi - in.lo) / float64(out)
-	stretch := max(scale, 1)
-	support := f.support() * stretch
-	size := 2*int(math.Ceil(support)) + 1
-	flat, raw := make([]int32, out*size), make([]float64, size)
-	ws := make([]window, out)
-	for i := range ws {
-		center := in.lo + float64((float64(i)+0.5)*scale)
-		first := max(0, int(center-support+0.5))
-		n := min(in.n, int(center+support+0.5)) - first
-		sum := 0.0
-		for j := range n {
-			raw[j] = f.at(float64((float64(j+first) - center + 0.5) * (1 / stretch)))
-			sum += raw[j]
-		}
-		ws[i] = window{first, flat[i*size:][:n:n]}
-		for j := range n {
-			ws[i].weights[j] = fixed(raw[j] / sum)
-		}
-	}
-	return ws
-}
-
-func fixed(w float64) int32 {
-	return int32(math.Copysign(0.5, w) + float64(w*(1<<precision)))
-}
-
 // horizontal sums pixels of each row. What is read after a row has no weight; it
 // must be there, so that the last rows are copied first.
-func horizontal(dst, src Image, in part, f Filter) {
-	list := windows(in, dst.W, f)
-	most := 0
-	for _, w := range list {
-		most = max(most, len(w.weights))
-	}
-	ws := pixel.NewWindows(dst.W, most)
-	for i, w := range list {
-		ws.Set(i, w.first, w.weights)
-	}
-	var room []uint8
+func horizontal(dst, src Image, s side) {
+	t := rows.table(s)
+	defer rows.Put(t)
 	for y := range src.H {
 		row := src.Pix[y*src.Stride:]
-		if len(row) < 3*src.W+ws.Overrun() {
-			if room == nil {
-				room = make([]uint8, 3*src.W+ws.Overrun())
-			}
-			copy(room, row[:3*src.W])
-			row = room
+		if n := 3*src.W + t.across.Overrun(); len(row) < n {
+			t.room = slices.Grow(t.room[:0], n)[:n]
+			copy(t.room, row[:3*src.W])
+			row = t.room
 		}
-		pixel.Across(dst.row(y), row, ws)
+		pixel.Across(dst.row(y), row, t.across)
 	}
 }
 
-func vertical(dst, src Image, in part, f Filter) {
-	if in.is(dst.H) {
+func vertical(dst, src Image, s side) {
+	if s.in.is(dst.H) {
 		for y := range dst.H {
 			copy(dst.row(y), src.row(y))
 		}
 		return
 	}
-	sumRows(dst, src, windows(in, dst.H, f))
+	t := columns.table(s)
+	defer columns.Put(t)
+	sumRows(dst, src, t.windows, 0)
 }
 
-// sumRows adds whole rows, so that memory is read in order.
-func sumRows(dst, src Image, ws []window) {
+// sumRows adds whole rows, so that memory is read in order; src begins at row top.
+func sumRows(dst, src Image, ws []window, top int) {
 	for y, w := range ws {
-		rows := src.Pix[w.first*src.Stride:]
+		rows := src.Pix[(w.first-top)*src.Stride:]
 		pixel.Down(dst.row(y), rows, src.Stride, w.weights)
 	}
 }
