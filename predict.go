@@ -136,6 +136,7 @@ func (s *snapshot) through(ctx context.Context, w way, threads, n int, decode fu
 		rgb, err := decode(i, s.info.limits())
 		if err == nil {
 			s.prep.square(pixels[i*size:(i+1)*size], rgb)
+			rgb.Free()
 		}
 		return err
 	}
