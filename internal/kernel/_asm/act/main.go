@@ -29,7 +29,7 @@ func main() {
 }
 
 func forward(v lanes.ISA) {
-	x, n, p, t, w := v.R(0), v.R(1), v.R(2), v.R(3), v.R(4)
+	x := v.R(0)
 	zero, six := v.R(9), v.R(10)
 	f := func(name string, setup func() func(), body func()) {
 		lanes.Release()
@@ -49,25 +49,52 @@ func forward(v lanes.ISA) {
 		VMAXPS(x, zero, x)
 		VMINPS(x, six, x)
 	})
-	f("exp", holding(v, lanes.ExpConstants), func() { v.Exp(x, n, p, t) })
-	f("sigmoid", holding(v, lanes.NegexpConstants), func() {
+	ptrs := []lanes.Ptr{{Name: "x"}, {Name: "y"}}
+	exponential := func(f func(x, w, n, t []reg.VecPhysical)) lanes.Group {
+		return group(v, 1, 0, 4, v.Lanes/4, func(r [][]reg.VecPhysical) { f(r[0], r[1], r[2], r[3]) })
+	}
+	v.Groups("exp", ptrs, holding(v, lanes.ExpConstants), exponential(func(x, _, n, t []reg.VecPhysical) { v.Exp(x, n, t) }))
+	v.Groups("sigmoid", ptrs, holding(v, lanes.NegexpConstants), exponential(func(x, _, n, t []reg.VecPhysical) {
 		lanes.Clamp(lanes.Least, lanes.Most, x, x, t)
-		v.Negexp(x, n, p, t)
-		VADDPS(lanes.Float(1), x, x)
-		VDIVPS(x, lanes.In(1, t), x)
-	})
+		v.Negexp(x, n, t)
+		for i := range x {
+			VADDPS(lanes.Float(1), x[i], x[i])
+		}
+		for i := range x {
+			VDIVPS(x[i], lanes.In(1, t[i]), x[i])
+		}
+	}))
 	f("tanh", holding(v, lanes.ExpConstants), func() { tanh(v, x) })
-	v.Strips("swish", []lanes.Ptr{{Name: "x"}, {Name: "y"}}, holding(v, lanes.NegexpConstants), func(load load, store store) {
-		load(0, x)
-		v.Swish(x, w, n, p, t)
-		store(x, 1)
-	})
+	v.Strips("swish", ptrs, holding(v, lanes.NegexpConstants), exponential(v.Swish))
+}
+
+// group is the body of a loop that does so many vectors at a time, each in registers
+// of its own: pointers are loaded into the first of them, the last pointer gets one.
+func group(v lanes.ISA, loads, result, registers, together int, f func(r [][]reg.VecPhysical)) lanes.Group {
+	return func(vectors int, load func(i, vector int, r reg.VecPhysical), store func(r reg.VecPhysical, i, vector int)) {
+		for first := 0; first < vectors; first += together {
+			r := make([][]reg.VecPhysical, registers)
+			n := min(together, vectors-first)
+			for i := range registers * n {
+				r[i/n] = append(r[i/n], v.R(i))
+			}
+			for i := range loads {
+				for u := range n {
+					load(i, first+u, r[i][u])
+				}
+			}
+			f(r)
+			for u := range n {
+				store(r[result][u], loads, first+u)
+			}
+		}
+	}
 }
 
 // holding is the setup of a loop that holds constants.
 func holding(v lanes.ISA, fs []float32) func() func() {
 	return func() func() {
-		first, n := 7, 8
+		first, n := 8, 7
 		if v.Wide() {
 			first, n = 16, 16
 		}
@@ -78,7 +105,7 @@ func holding(v lanes.ISA, fs []float32) func() func() {
 
 // tanh is an odd polynomial under 0.625 and 1 - 2/(e²ˣ+1) beyond.
 func tanh(v lanes.ISA, x reg.VecPhysical) {
-	n, p, t, a, z, q := v.R(1), v.R(2), v.R(3), v.R(4), v.R(5), v.R(6)
+	n, t, a, z, q := v.R(1), v.R(2), v.R(3), v.R(4), v.R(5)
 	VMULPS(x, x, z)
 	VMOVUPS(lanes.Float(tanhPoly[0]), q)
 	for _, c := range tanhPoly[1:] {
@@ -88,7 +115,7 @@ func tanh(v lanes.ISA, x reg.VecPhysical) {
 	VFMADD213PS(x, x, q) // q·x + x
 	VANDPS(lanes.Bits(0x7fffffff), x, a)
 	VADDPS(a, a, z)
-	v.Exp(z, n, p, t)
+	v.Exp([]reg.VecPhysical{z}, []reg.VecPhysical{n}, []reg.VecPhysical{t})
 	VADDPS(lanes.Float(1), z, z)
 	VMOVUPS(lanes.Float(2), t)
 	VDIVPS(z, t, z)
@@ -106,11 +133,12 @@ func tanh(v lanes.ISA, x reg.VecPhysical) {
 }
 
 func backward(v lanes.ISA) {
-	a, d, n, p, t, w, one := v.R(0), v.R(1), v.R(2), v.R(3), v.R(4), v.R(5), v.R(8)
+	a, d, t, w, one := v.R(0), v.R(1), v.R(4), v.R(5), v.R(8)
 	zero, six := v.R(9), v.R(10)
+	ptrs := []lanes.Ptr{{Name: "a"}, {Name: "dy"}, {Name: "dx"}}
 	f := func(name string, setup func() func(), body func()) {
 		lanes.Release()
-		v.Rows(name, []lanes.Ptr{{Name: "a"}, {Name: "dy"}, {Name: "dx"}}, nil, setup, func(load load, store store) {
+		v.Rows(name, ptrs, nil, setup, func(load load, store store) {
 			load(0, a)
 			load(1, d)
 			body()
@@ -155,16 +183,22 @@ func backward(v lanes.ISA) {
 	})
 	// dy·s·(1 + x·(1-s)) with 1-s = e·s, which does not cancel.
 	const finite = -88 // e⁻ˣ is
-	f("swishBack", holding(v, append([]float32{finite}, lanes.NegexpConstants[1:]...)), func() {
-		one := lanes.In(1, v.R(6))
-		lanes.Clamp(finite, lanes.Most, a, w, t)
-		VMOVAPS(w, a)
-		v.Negexp(a, n, p, t)
-		VADDPS(one, a, n)
-		VDIVPS(n, one, n)
-		VMULPS(n, a, a)
-		VFMADD213PS(one, w, a)
-		VMULPS(n, a, a)
-		VMULPS(a, d, d)
-	})
+	v.Groups("swishBack", ptrs, holding(v, append([]float32{finite}, lanes.NegexpConstants[1:]...)),
+		group(v, 2, 1, 5, v.Lanes/8, func(r [][]reg.VecPhysical) {
+			a, d, w, n, t := r[0], r[1], r[2], r[3], r[4]
+			lanes.Clamp(finite, lanes.Most, a, w, t)
+			for i := range a {
+				VMOVAPS(w[i], a[i])
+			}
+			v.Negexp(a, n, t)
+			for i := range a {
+				one := lanes.In(1, t[i])
+				VADDPS(one, a[i], n[i])
+				VDIVPS(n[i], one, n[i])
+				VMULPS(n[i], a[i], a[i])
+				VFMADD213PS(one, w[i], a[i])
+				VMULPS(n[i], a[i], a[i])
+				VMULPS(a[i], d[i], d[i])
+			}
+		}))
 }

@@ -57,8 +57,10 @@ func forward(v lanes.ISA, k, stride int) {
 	acc := func(i int) reg.VecPhysical { return v.R(i) }
 	in0, weight, total := v.R(p), func(j int) reg.VecPhysical { return v.R(p + 1 + j) }, v.R(p+6)
 	lanes.Release()
+	scratch := []reg.VecPhysical{in0, weight(0), weight(1), weight(2), weight(3), weight(4), v.R(14), v.R(15)}
 	if v.Wide() {
-		v.Hold(16, 16, lanes.NegexpConstants...)
+		v.Hold(16, 11, lanes.NegexpConstants...)
+		scratch = append(scratch, v.R(27), v.R(28), v.R(29), v.R(30), v.R(31))
 	}
 
 	// Weights into the ring, and zeros into its lines.
@@ -168,8 +170,13 @@ func forward(v lanes.ISA, k, stride int) {
 	for _, p := range blocks {
 		label := fmt.Sprintf("by%d", p)
 		Label(label + "Swish")
-		for q := range p {
-			v.Swish(acc(q), in0, weight(0), weight(1), weight(2))
+		for q := 0; q < p; q += len(scratch) / 3 {
+			g := min(p-q, len(scratch)/3)
+			var x []reg.VecPhysical
+			for i := range g {
+				x = append(x, acc(q+i))
+			}
+			v.Swish(x, scratch[:g], scratch[g:2*g], scratch[2*g:3*g])
 		}
 		JMP(LabelRef(label + "Store"))
 	}
@@ -195,9 +202,11 @@ func nextLine(v lanes.ISA, k int, r reg.VecPhysical, src, tmp, n, dst, step, row
 	JNZ(LabelRef("outside"))
 	MOVQ(xAt, src)
 	MOVQ(passField("nextX"), step)
+	MOVQ(passField("nextXRow"), out)
 	Label("copy")
 	VMOVUPS(Mem{Base: src}, r)
 	VMOVUPS(r, Mem{Base: dst})
+	PREFETCHT0(Mem{Base: src, Index: out, Scale: 2})
 	ADDQ(step, src)
 	ADDQ(tmp, dst)
 	DECQ(n)

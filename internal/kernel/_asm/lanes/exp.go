@@ -100,65 +100,96 @@ func Constants(more ...float32) {
 	add(0x7fffffff)
 }
 
-// power replaces x by 2 to the power of x·(l+lo); n, p and t are scratch.
-func (v ISA) power(l, lo float32, narrow bool, x, n, p, t reg.VecPhysical) {
-	VMULPS(Float(l), x, n)
-	if v.Wide() {
-		VRNDSCALEPS(U8(8), n, n)
-	} else {
-		VROUNDPS(U8(8), n, n)
+// power replaces each x by 2 to the power of x·(l+lo); n and t are scratch. What
+// does not wait for each other stands together: the processor looks so far ahead
+// only.
+func (v ISA) power(l, lo float32, narrow bool, x, n, t []reg.VecPhysical) {
+	for i := range x {
+		VMULPS(Float(l), x[i], n[i])
 	}
-	VMOVAPS(n, t)
-	VFMSUB231PS(Float(l), x, t)
-	VFMADD231PS(Float(lo), x, t)
-	VMOVUPS(Float(exp2Poly[0]), p)
+	for i := range x {
+		if v.Wide() {
+			VRNDSCALEPS(U8(8), n[i], n[i])
+		} else {
+			VROUNDPS(U8(8), n[i], n[i])
+		}
+	}
+	for i := range x {
+		VMOVAPS(n[i], t[i])
+		VFMSUB231PS(Float(l), x[i], t[i])
+	}
+	for i := range x {
+		VFMADD231PS(Float(lo), x[i], t[i])
+	}
+	for i := range x {
+		VMOVUPS(Float(exp2Poly[0]), x[i])
+	}
 	for _, c := range exp2Poly[1:] {
-		VFMADD213PS(Float(c), t, p)
+		for i := range x {
+			VFMADD213PS(Float(c), t[i], x[i])
+		}
 	}
+	for i := range x {
+		v.scale(narrow, x[i], n[i], t[i])
+	}
+}
+
+// scale multiplies x by 2ⁿ; n and t are scratch. Where narrow, n is the exponent of
+// a float32.
+func (v ISA) scale(narrow bool, x, n, t reg.VecPhysical) {
 	if v.Wide() {
-		VSCALEFPS(n, p, x)
+		VSCALEFPS(n, x, x)
 		return
 	}
 	VCVTPS2DQ(n, n)
 	factors := []reg.VecPhysical{n}
-	if !narrow { // n goes beyond what one exponent holds
+	if !narrow { // in two factors
 		VPSRAD(U8(1), n, t)
 		VPSUBD(t, n, n)
 		factors = append(factors, t)
 	}
-	for i, h := range factors {
-		VPADDD(Bits(127), h, h)
-		VPSLLD(U8(23), h, h)
-		if i == len(factors)-1 {
-			VMULPS(h, p, x)
-		} else {
-			VMULPS(h, p, p)
-		}
+	for _, f := range factors {
+		VPADDD(Bits(127), f, f)
+		VPSLLD(U8(23), f, f)
+		VMULPS(f, x, x)
 	}
 }
 
-// Exp replaces x by eˣ, with ExpConstants.
-func (v ISA) Exp(x, n, p, t reg.VecPhysical) {
+// Exp replaces each x by eˣ, with ExpConstants.
+func (v ISA) Exp(x, n, t []reg.VecPhysical) {
 	Clamp(bottom, top, x, x, t)
-	v.power(log2e, log2eLo, false, x, n, p, t)
+	v.power(log2e, log2eLo, false, x, n, t)
 }
 
-// Negexp replaces x between Least and Most, or NaN, by e⁻ˣ, with NegexpConstants.
-func (v ISA) Negexp(x, n, p, t reg.VecPhysical) {
-	v.power(-log2e, -log2eLo, true, x, n, p, t)
+// Negexp replaces each x between Least and Most, or NaN, by e⁻ˣ, with
+// NegexpConstants.
+func (v ISA) Negexp(x, n, t []reg.VecPhysical) {
+	v.power(-log2e, -log2eLo, true, x, n, t)
 }
 
-// Clamp computes y, x between bounds; t is scratch.
-func Clamp(lo, hi float32, x, y, t reg.VecPhysical) {
-	VMAXPS(x, In(lo, t), y) // NaN stays: the second source wins
-	VMINPS(y, In(hi, t), y)
+// Clamp computes each y, x between bounds; t is scratch.
+func Clamp(lo, hi float32, x, y, t []reg.VecPhysical) {
+	for i := range x {
+		VMAXPS(x[i], In(lo, t[i]), y[i]) // NaN stays: the second source wins
+	}
+	for i := range x {
+		VMINPS(y[i], In(hi, t[i]), y[i])
+	}
 }
 
-// Swish replaces x by x/(1+e⁻ˣ), with NegexpConstants.
-func (v ISA) Swish(x, w, n, p, t reg.VecPhysical) {
-	VMAXPS(x, In(Least, t), x) // -Inf/Inf would be NaN
-	VMINPS(x, In(Most, t), w)
-	v.Negexp(w, n, p, t)
-	VADDPS(Float(1), w, w)
-	VDIVPS(w, x, x)
+// Swish replaces each x by x/(1+e⁻ˣ), with NegexpConstants.
+func (v ISA) Swish(x, w, n, t []reg.VecPhysical) {
+	for i := range x {
+		VMAXPS(x[i], In(Least, t[i]), x[i]) // -Inf/Inf would be NaN
+	}
+	for i := range x {
+		VMINPS(x[i], In(Most, t[i]), w[i])
+	}
+	v.Negexp(w, n, t)
+	for i := range x {
+		VADDPS(Float(1), w[i], w[i])
+	}
+	for i := range x {
+		VDIVPS(w[i], x[i], x[i])
+	}
 }

@@ -125,21 +125,36 @@ var pointers = []reg.GPPhysical{reg.RSI, reg.RDI, reg.R8, reg.R9, reg.R10, reg.R
 // A Body computes one vector: load and store move pointer i's vector.
 type Body func(load func(i int, r reg.VecPhysical), store func(r reg.VecPhysical, i int))
 
+// A Group computes n vectors next to each other, each in registers of its own.
+type Group func(n int, load func(i, vector int, r reg.VecPhysical), store func(r reg.VecPhysical, i, vector int))
+
+// group does one vector after the other.
+func (b Body) group(n int, load func(i, vector int, r reg.VecPhysical), store func(r reg.VecPhysical, i, vector int)) {
+	for u := range n {
+		b(func(i int, r reg.VecPhysical) { load(i, u, r) }, func(r reg.VecPhysical, i int) { store(r, i, u) })
+	}
+}
+
 // Rows writes the function func(pointers, rows, c int, scalars float32):
 // body over every vector of rows·c values. Scalars are broadcast into the
 // registers from 8 on. Setup comes after that and may return what to do at
 // the end.
 func (v ISA) Rows(name string, ptrs []Ptr, scalars []string, setup func() func(), body Body) {
-	v.rows(name, ptrs, scalars, false, setup, body)
+	v.rows(name, ptrs, scalars, false, setup, body.group)
 }
 
-// Strips is Rows over rows that lie ld floats apart:
+// Groups is Rows with some vectors at a time.
+func (v ISA) Groups(name string, ptrs []Ptr, setup func() func(), body Group) {
+	v.rows(name, ptrs, nil, false, setup, body)
+}
+
+// Strips is Groups over rows that lie ld floats apart:
 // func(pointers, rows, c, ld int).
-func (v ISA) Strips(name string, ptrs []Ptr, setup func() func(), body Body) {
+func (v ISA) Strips(name string, ptrs []Ptr, setup func() func(), body Group) {
 	v.rows(name, ptrs, nil, true, setup, body)
 }
 
-func (v ISA) rows(name string, ptrs []Ptr, scalars []string, strips bool, setup func() func(), body Body) {
+func (v ISA) rows(name string, ptrs []Ptr, scalars []string, strips bool, setup func() func(), body Group) {
 	var names []string
 	for _, p := range ptrs {
 		names = append(names, p.Name)
@@ -168,10 +183,10 @@ func (v ISA) rows(name string, ptrs []Ptr, scalars []string, strips bool, setup 
 	if setup != nil {
 		done = setup()
 	}
-	one := func(disp int, tail bool) {
-		m := func(j int) Mem { return Mem{Base: pointers[j], Index: i, Scale: 1, Disp: disp} }
-		body(func(j int, r reg.VecPhysical) { v.Load(m(j), r, tail) },
-			func(r reg.VecPhysical, j int) { v.Store(r, m(j), tail) })
+	vectors := func(n int, tail bool) {
+		m := func(j, u int) Mem { return Mem{Base: pointers[j], Index: i, Scale: 1, Disp: u * v.Bytes()} }
+		body(n, func(j, u int, r reg.VecPhysical) { v.Load(m(j, u), r, tail) },
+			func(r reg.VecPhysical, j, u int) { v.Store(r, m(j, u), tail) })
 	}
 	SHLQ(U8(2), c)
 	ld := c
@@ -187,22 +202,20 @@ func (v ISA) rows(name string, ptrs []Ptr, scalars []string, strips bool, setup 
 	LEAQ(Mem{Base: i, Disp: unroll * v.Bytes()}, end)
 	CMPQ(end, c)
 	JG(LabelRef("narrow"))
-	for u := range unroll {
-		one(u*v.Bytes(), false)
-	}
+	vectors(unroll, false)
 	MOVQ(end, i)
 	JMP(LabelRef("wide"))
 	Label("narrow")
 	LEAQ(Mem{Base: i, Disp: v.Bytes()}, end)
 	CMPQ(end, c)
 	JG(LabelRef("tail"))
-	one(0, false)
+	vectors(1, false)
 	MOVQ(end, i)
 	JMP(LabelRef("narrow"))
 	Label("tail")
 	CMPQ(i, c)
 	JGE(LabelRef("next"))
-	one(0, true)
+	vectors(1, true)
 	Label("next")
 	for j, p := range ptrs {
 		if !p.Channel {
