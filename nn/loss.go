@@ -37,6 +37,20 @@ func CrossEntropy(logits, labels, weights *gorgonia.Node, smoothing float32) (*g
 	return m.node(op{name: "crossentropy", run: c.forward, check: c.check, grad: c.gradient, wrt: func(i int) bool { return i == 0 }}, in...), m.err
 }
 
+// Total is the sum of costs, as when rows have two targets each.
+func Total(costs ...*gorgonia.Node) (*gorgonia.Node, error) {
+	for _, c := range costs {
+		if !c.IsScalar() || c.Dtype() != tensor.Float32 {
+			return nil, fmt.Errorf("nn: total: %s is %v of shape %v, must be a float32 scalar", c.Name(), c.Dtype(), c.Shape())
+		}
+	}
+	if len(costs) == 1 {
+		return costs[0], nil
+	}
+	m := &maker{env: newEnv()}
+	return m.sum("total", 1, costs...), m.err
+}
+
 type crossEntropy struct {
 	n, classes int
 	smoothing  float32

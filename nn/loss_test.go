@@ -95,3 +95,34 @@ func TestCrossEntropySaysWhatDoesNotFit(t *testing.T) {
 	_, err = nn.CrossEntropy(logits, gorgonia.NewVector(g, gorgonia.Float64, gorgonia.WithShape(2), gorgonia.WithName("doubles")), nil, 0)
 	require.ErrorContains(t, err, "doubles is float64")
 }
+
+// As the two targets of blended rows have.
+func TestATotalHasTheGradientsOfItsCosts(t *testing.T) {
+	const n, k = 2, 3
+	logits, first, second := pictures(n, hwc(1, 1, k)), []float32{2, 0}, []float32{1, 1}
+	run := func(labels ...[]float32) (cost float32, dx []float32) {
+		g := gorgonia.NewGraph()
+		x := input(g, logits, n, hwc(1, 1, k))
+		var costs gorgonia.Nodes
+		for i, l := range labels {
+			c, err := nn.CrossEntropy(x, variable(g, string(rune('a'+i)), l, n), nil, 0)
+			require.NoError(t, err)
+			costs = append(costs, c)
+		}
+		total, err := nn.Total(costs...)
+		require.NoError(t, err)
+		grads, err := nn.Grad(total, x)
+		require.NoError(t, err)
+		got := results(t, machine(t, g), 1, total, grads[0])
+		return got[0][0], got[1]
+	}
+	a, da := run(first)
+	b, db := run(second)
+	sum, d := run(first, second)
+	require.InDelta(t, a+b, sum, 1e-6)
+	for i := range d {
+		require.InDelta(t, da[i]+db[i], d[i], 1e-6)
+	}
+	_, err := nn.Total(variable(gorgonia.NewGraph(), "a", first, n))
+	require.ErrorContains(t, err, "must be a float32 scalar")
+}

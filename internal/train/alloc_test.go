@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/argus-go/argus/efficientnet"
+	"github.com/argus-go/argus/inception"
 	"github.com/argus-go/argus/internal/cpu"
 )
 
@@ -34,18 +35,24 @@ func allocated(t *testing.T, s *stepper, batch int) uint64 {
 	return least
 }
 
-// A whole network of 1,000 ops: decision 0171 says what is left.
+// A whole network of 1,000 ops, and the end of one of wide layers (decision 0172).
 // Portable kernels are not made for it.
-func TestAStepOfAllLayersAllocatesLittle(t *testing.T) {
+func TestAStepOfManyLayersAllocatesLittle(t *testing.T) {
 	if cpu.Best() == cpu.Generic {
 		t.Skip("no vector instructions here")
 	}
-	m, err := efficientnet.New("b0", 10)
+	const batch = 4
+	b0, err := efficientnet.New("b0", 10)
 	require.NoError(t, err)
-	m.Input.Size = 64
-	j := whole(t, m, 4)
-	s, err := j.stepper(4)
-	require.NoError(t, err)
-	s.resume(nil)
-	require.Less(t, allocated(t, s, 4), uint64(600_000))
+	b0.Input.Size = 64
+	v3 := inception.V3(10)
+	v3.Top = nil
+	blended := whole(t, b0, batch)
+	blended.Mixup = .4
+	for name, j := range map[string]*Job{"b0": whole(t, b0, batch), "b0, blended": blended, "the last block of inception-v3": tuned(t, v3, "mixed10", batch)} {
+		s, err := j.stepper(batch)
+		require.NoError(t, err)
+		s.resume(nil)
+		require.Less(t, allocated(t, s, batch), uint64(10_000), name)
+	}
 }

@@ -13,10 +13,14 @@ import (
 
 // whole trains all of a network.
 func whole(b testing.TB, m nn.Model, batch int) *Job {
-	in := m.Input.Shape()
+	return jobOn(b, m.Body, m.Input.Shape(), batch)
+}
+
+// jobOn trains a body and a head on random rows.
+func jobOn(b testing.TB, body nn.Layer, in nn.Shape, batch int) *Job {
 	j := &Job{
 		Options: Options{Epochs: 1, Batch: batch, Accumulate: 1, TopK: 1, Rate: 1e-4, Schedule: Schedule{Kind: Constant}},
-		Body:    m.Body, Head: nn.Dense{Name: "logits", Units: 10}, In: in, Classes: 10, TrainNorm: true,
+		Body:    body, Head: nn.Dense{Name: "logits", Units: 10}, In: in, Classes: 10, TrainNorm: true,
 		Train: drawn(batch, 10, in, 1), ClassWeights: []float32{1, 1, 1, 1, 1, 1, 1, 1, 1, 1},
 	}
 	var err error
@@ -33,12 +37,7 @@ func tuned(b testing.TB, m nn.Model, from string, batch int) *Job {
 	require.NoError(b, err)
 	in, err := nn.OutShape(before, m.Input.Shape())
 	require.NoError(b, err)
-	m.Body, m.Input.Size = after, in.H
-	j := whole(b, m, batch)
-	j.In, j.Train = in, drawn(batch, 10, in, 1)
-	j.Weights, err = nn.Init(j.Layer(), in, 1)
-	require.NoError(b, err)
-	return j
+	return jobOn(b, after, in, batch)
 }
 
 // A step of the last blocks on kept activations, as the old system tuned them and

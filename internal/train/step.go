@@ -57,7 +57,7 @@ func (j *Job) stepper(batch int) (*stepper, error) {
 	}
 	s.graphs = graphs
 	logits := graphs[len(graphs)-1].Output
-	names := []string{"labels"}
+	names, costs := []string{"labels"}, gorgonia.Nodes{}
 	if j.mixes() {
 		names = append(names, "partners")
 		s.scratch = make([]float32, len(s.x))
@@ -65,13 +65,13 @@ func (j *Job) stepper(batch int) (*stepper, error) {
 	for _, name := range names {
 		t := target{make([]float32, batch), make([]float32, batch)}
 		cost, err := nn.CrossEntropy(logits, input(g, name, t.labels, batch), input(g, name+"/weights", t.weights, batch), j.Smoothing)
-		if err == nil && s.cost != nil {
-			cost, err = gorgonia.Add(s.cost, cost)
-		}
 		if err != nil {
 			return nil, err
 		}
-		s.cost, s.targets = cost, append(s.targets, t)
+		costs, s.targets = append(costs, cost), append(s.targets, t)
+	}
+	if s.cost, err = nn.Total(costs...); err != nil {
+		return nil, err
 	}
 	var params gorgonia.Nodes
 	for _, part := range graphs {

@@ -88,7 +88,7 @@ func mulPacking(crew *parallel.Crew, transB bool, m, n, k int, a []float32, lda 
 	}
 	kc := min(k, depth)
 	nc := max(packFloats/kc/wide*wide, wide)
-	p := packs.Get().(*Packed)
+	p := Lend(kc, min(nc, n))
 	for k0 := 0; k0 < k; k0 += kc {
 		for n0 := 0; n0 < n; n0 += nc {
 			at := k0*ldb + n0
@@ -99,7 +99,7 @@ func mulPacking(crew *parallel.Crew, transB bool, m, n, k int, a []float32, lda 
 			p.Mul(crew, m, a[k0:], lda, c[n0:], ldc, Epilogue{Accumulate: accumulate || k0 > 0})
 		}
 	}
-	packs.Put(p)
+	p.GiveBack()
 }
 
 // clearUnless is a product of no columns.

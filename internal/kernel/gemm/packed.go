@@ -2,6 +2,7 @@ package gemm
 
 import (
 	"fmt"
+	"math/bits"
 	"sync"
 	"unsafe"
 
@@ -150,7 +151,21 @@ func packTransposed(dst, b []float32, n, width, k, ldb int) {
 	}
 }
 
-var packs = sync.Pool{New: func() any { return new(Packed) }}
+// packs are kept by the power of two that their data has room for, so that one
+// that is lent seldom has to grow.
+var packs [48]sync.Pool
+
+// Lend returns a Packed with room for a k×n matrix, for a call that packs anew.
+func Lend(k, n int) *Packed {
+	class := bits.Len(uint(k * (n + wide)))
+	if p, ok := packs[class].Get().(*Packed); ok {
+		return p
+	}
+	return &Packed{data: aligned(1 << class)}
+}
+
+// GiveBack ends a loan.
+func (p *Packed) GiveBack() { packs[bits.Len(uint(cap(p.data)))-1].Put(p) }
 
 // aligned returns n zeros that start at a cache line.
 func aligned(n int) []float32 {

@@ -1,10 +1,14 @@
 package vec
 
-import "sync"
+import (
+	"math/bits"
+	"sync"
+)
 
 // Scratch lends memory that kernels work in, so that a training step, which runs
-// hundreds of them, leaves nothing to collect. What is lent holds any values.
-type Scratch[T any] struct{ pool sync.Pool }
+// hundreds of them, leaves nothing to collect. What is lent holds any values. It is
+// kept by the power of two that it has room for, so that whatever is at hand fits.
+type Scratch[T any] struct{ pools [48]sync.Pool }
 
 // Floats and Doubles are what most kernels need.
 var (
@@ -14,12 +18,11 @@ var (
 
 // Take lends n values.
 func (s *Scratch[T]) Take(n int) *[]T {
-	p, ok := s.pool.Get().(*[]T)
+	class := bits.Len(uint(max(0, n-1)))
+	p, ok := s.pools[class].Get().(*[]T)
 	if !ok {
 		p = new([]T)
-	}
-	if cap(*p) < n {
-		*p = make([]T, n)
+		*p = make([]T, 1<<class)
 	}
 	*p = (*p)[:n]
 	return p
@@ -33,4 +36,4 @@ func (s *Scratch[T]) TakeZero(n int) *[]T {
 }
 
 // Give takes back what was lent.
-func (s *Scratch[T]) Give(p *[]T) { s.pool.Put(p) }
+func (s *Scratch[T]) Give(p *[]T) { s.pools[bits.Len(uint(cap(*p)))-1].Put(p) }
