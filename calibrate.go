@@ -264,11 +264,11 @@ func (c *Classifier) Answer(ctx context.Context, img image.Image) (Prediction, b
 	if err != nil {
 		return Prediction{}, false, inside("answer", err)
 	}
-	y, err := s.through(ctx, wholeWay, c.Threads, 1, func(_ int, l Limits) (*picture.RGB, error) { return picture.FromImage(img, l) })
+	answer, err := c.ranked(ctx, s, func(_ int, l Limits) (*picture.RGB, error) { return picture.FromImage(img, l) })
 	if err != nil {
 		return Prediction{}, false, inside("answer", err)
 	}
-	best := ranked(c.classes, y)[0]
+	best := answer[0]
 	return best, best.Probability >= s.info.threshold(), nil
 }
 

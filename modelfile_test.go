@@ -368,7 +368,9 @@ func TestALoadedClassifierReadsItsWeightsFromTheFileItWasGiven(t *testing.T) {
 	over := load()
 	before := answers(t, over)
 	for _, damage := range []func() error{
-		func() error { return os.WriteFile(path, slices.Concat(file[:len(file)-1], []byte{file[len(file)-1] ^ 1}), 0o600) },
+		func() error {
+			return os.WriteFile(path, slices.Concat(file[:len(file)-1], []byte{file[len(file)-1] ^ 1}), 0o600)
+		},
 		func() error { return os.Truncate(path, int64(len(file)/2)) },
 		func() error { return os.WriteFile(path, nil, 0o600) },
 	} {

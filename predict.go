@@ -65,7 +65,8 @@ func (c *Classifier) PredictBatch(ctx context.Context, imgs []image.Image) ([][]
 	}
 	answers := make([][]Prediction, 0, len(imgs))
 	for part := range slices.Chunk(imgs, pieces[0]) {
-		y, err := s.through(ctx, wholeWay, c.Threads, len(part), func(i int, l Limits) (*picture.RGB, error) {
+		y := make([]float32, len(part)*len(c.classes))
+		err := s.through(ctx, wholeWay, c.Threads, len(part), y, func(i int, l Limits) (*picture.RGB, error) {
 			rgb, err := picture.FromImage(part[i], l)
 			if err != nil {
 				err = fmt.Errorf("picture %d: %w", len(answers)+i, err)
@@ -97,7 +98,8 @@ func (c *Classifier) Embed(ctx context.Context, img image.Image) ([]float32, err
 }
 
 func (c *Classifier) embed(ctx context.Context, s *snapshot, img image.Image) ([]float32, error) {
-	return s.through(ctx, bodyWay, c.Threads, 1, func(_ int, l Limits) (*picture.RGB, error) { return picture.FromImage(img, l) })
+	y := make([]float32, s.runner.body.Out.Size())
+	return y, s.through(ctx, bodyWay, c.Threads, 1, y, func(_ int, l Limits) (*picture.RGB, error) { return picture.FromImage(img, l) })
 }
 
 func (c *Classifier) predictOne(ctx context.Context, what string, decode func(Preprocess, Limits) (*picture.RGB, error)) ([]Prediction, error) {
@@ -105,11 +107,22 @@ func (c *Classifier) predictOne(ctx context.Context, what string, decode func(Pr
 	if err != nil {
 		return nil, fmt.Errorf("argus: %s: %w", what, err)
 	}
-	y, err := s.through(ctx, wholeWay, c.Threads, 1, func(_ int, l Limits) (*picture.RGB, error) { return decode(s.prep, l) })
+	answer, err := c.ranked(ctx, s, func(_ int, l Limits) (*picture.RGB, error) { return decode(s.prep, l) })
 	if err != nil {
 		return nil, fmt.Errorf("argus: %s: %w", what, err)
 	}
-	return ranked(c.classes, y), nil
+	return answer, nil
+}
+
+// ranked is the answer to one picture.
+func (c *Classifier) ranked(ctx context.Context, s *snapshot, decode func(int, Limits) (*picture.RGB, error)) ([]Prediction, error) {
+	y := probabilities.Get().(*[]float32)
+	defer probabilities.Put(y)
+	*y = slices.Grow((*y)[:0], len(c.classes))[:len(c.classes)]
+	if err := s.through(ctx, wholeWay, c.Threads, 1, *y, decode); err != nil {
+		return nil, err
+	}
+	return ranked(c.classes, *y), nil
 }
 
 // fitted is snapshot where there must be a head.
@@ -121,11 +134,11 @@ func (c *Classifier) fitted(ctx context.Context) (*snapshot, error) {
 	return s, err
 }
 
-// through sends n pictures through the network. Decode gives picture i, on any
+// through sends n pictures through the network to y. Decode gives picture i, on any
 // goroutine.
-func (s *snapshot) through(ctx context.Context, w way, threads, n int, decode func(i int, l Limits) (*picture.RGB, error)) ([]float32, error) {
+func (s *snapshot) through(ctx context.Context, w way, threads, n int, y []float32, decode func(i int, l Limits) (*picture.RGB, error)) error {
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return err
 	}
 	size := s.prep.squareLen()
 	buf := squares.Get().(*[]uint8)
@@ -141,16 +154,17 @@ func (s *snapshot) through(ctx context.Context, w way, threads, n int, decode fu
 		return err
 	}
 	if err := inParallel(ctx, threads, n, read); err != nil {
-		return nil, err
+		return err
 	}
-	plans := s.runner.plans(w)
-	y := make([]float32, n*plans[len(plans)-1].Out.Size())
-	return y, s.runner.run(ctx, w, threads, n, y, func(at int, dst []float32) {
+	return s.runner.run(ctx, w, threads, n, y, func(at int, dst []float32) {
 		s.prep.floats(dst, pixels[at*size:][:len(dst)])
 	})
 }
 
-var squares = sync.Pool{New: func() any { return new([]uint8) }}
+var (
+	squares       = sync.Pool{New: func() any { return new([]uint8) }}
+	probabilities = sync.Pool{New: func() any { return new([]float32) }}
+)
 
 // inParallel calls f(0) … f(n-1) and returns the first i's error.
 func inParallel(ctx context.Context, threads, n int, f func(i int) error) error {
