@@ -232,117 +232,117 @@ by4:
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
 	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
-	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	WORD $0x4f3f050b // sshr v11.4s, v8.4s, #1
-	VSUB V11.S4, V8.S4, V8.S4
-	VADD V22.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
-	VADD V22.S4, V11.S4, V11.S4
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5008 // fmls v8.4s, v0.4s, v12.s[0]
+	WORD $0x4fac5008 // fmls v8.4s, v0.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSUB V16.S4, V11.S4, V11.S4
+	WORD $0x4f3f0568 // sshr v8.4s, v11.4s, #1
+	VSUB V8.S4, V11.S4, V11.S4
 	VSHL $23, V11.S4, V11.S4
-	WORD $0x6e2bdd40 // fmul v0.4s, v10.4s, v11.4s
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd4a // fmul v10.4s, v10.4s, v11.4s
+	VSHL $23, V8.S4, V8.S4
+	VADD V15.S4, V8.S4, V8.S4
+	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
 	FMOVQ F0, 0(R2)
 	FMOVQ 16(R1), F0
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
 	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
-	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	WORD $0x4f3f050b // sshr v11.4s, v8.4s, #1
-	VSUB V11.S4, V8.S4, V8.S4
-	VADD V22.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
-	VADD V22.S4, V11.S4, V11.S4
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5008 // fmls v8.4s, v0.4s, v12.s[0]
+	WORD $0x4fac5008 // fmls v8.4s, v0.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSUB V16.S4, V11.S4, V11.S4
+	WORD $0x4f3f0568 // sshr v8.4s, v11.4s, #1
+	VSUB V8.S4, V11.S4, V11.S4
 	VSHL $23, V11.S4, V11.S4
-	WORD $0x6e2bdd40 // fmul v0.4s, v10.4s, v11.4s
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd4a // fmul v10.4s, v10.4s, v11.4s
+	VSHL $23, V8.S4, V8.S4
+	VADD V15.S4, V8.S4, V8.S4
+	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
 	FMOVQ F0, 16(R2)
 	FMOVQ 32(R1), F0
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
 	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
-	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	WORD $0x4f3f050b // sshr v11.4s, v8.4s, #1
-	VSUB V11.S4, V8.S4, V8.S4
-	VADD V22.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
-	VADD V22.S4, V11.S4, V11.S4
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5008 // fmls v8.4s, v0.4s, v12.s[0]
+	WORD $0x4fac5008 // fmls v8.4s, v0.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSUB V16.S4, V11.S4, V11.S4
+	WORD $0x4f3f0568 // sshr v8.4s, v11.4s, #1
+	VSUB V8.S4, V11.S4, V11.S4
 	VSHL $23, V11.S4, V11.S4
-	WORD $0x6e2bdd40 // fmul v0.4s, v10.4s, v11.4s
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd4a // fmul v10.4s, v10.4s, v11.4s
+	VSHL $23, V8.S4, V8.S4
+	VADD V15.S4, V8.S4, V8.S4
+	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
 	FMOVQ F0, 32(R2)
 	FMOVQ 48(R1), F0
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
 	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
-	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	WORD $0x4f3f050b // sshr v11.4s, v8.4s, #1
-	VSUB V11.S4, V8.S4, V8.S4
-	VADD V22.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
-	VADD V22.S4, V11.S4, V11.S4
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5008 // fmls v8.4s, v0.4s, v12.s[0]
+	WORD $0x4fac5008 // fmls v8.4s, v0.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSUB V16.S4, V11.S4, V11.S4
+	WORD $0x4f3f0568 // sshr v8.4s, v11.4s, #1
+	VSUB V8.S4, V11.S4, V11.S4
 	VSHL $23, V11.S4, V11.S4
-	WORD $0x6e2bdd40 // fmul v0.4s, v10.4s, v11.4s
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd4a // fmul v10.4s, v10.4s, v11.4s
+	VSHL $23, V8.S4, V8.S4
+	VADD V15.S4, V8.S4, V8.S4
+	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
 	FMOVQ F0, 48(R2)
 	ADD $64, R1
 	ADD $64, R2
@@ -357,30 +357,30 @@ by1:
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
 	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
-	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	WORD $0x4f3f050b // sshr v11.4s, v8.4s, #1
-	VSUB V11.S4, V8.S4, V8.S4
-	VADD V22.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
-	VADD V22.S4, V11.S4, V11.S4
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5008 // fmls v8.4s, v0.4s, v12.s[0]
+	WORD $0x4fac5008 // fmls v8.4s, v0.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSUB V16.S4, V11.S4, V11.S4
+	WORD $0x4f3f0568 // sshr v8.4s, v11.4s, #1
+	VSUB V8.S4, V11.S4, V11.S4
 	VSHL $23, V11.S4, V11.S4
-	WORD $0x6e2bdd40 // fmul v0.4s, v10.4s, v11.4s
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd4a // fmul v10.4s, v10.4s, v11.4s
+	VSHL $23, V8.S4, V8.S4
+	VADD V15.S4, V8.S4, V8.S4
+	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
 	FMOVQ F0, 0(R2)
 	ADD $16, R1
 	ADD $16, R2
@@ -403,30 +403,30 @@ loaded2:
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
 	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
-	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	WORD $0x4f3f050b // sshr v11.4s, v8.4s, #1
-	VSUB V11.S4, V8.S4, V8.S4
-	VADD V22.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
-	VADD V22.S4, V11.S4, V11.S4
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5008 // fmls v8.4s, v0.4s, v12.s[0]
+	WORD $0x4fac5008 // fmls v8.4s, v0.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSUB V16.S4, V11.S4, V11.S4
+	WORD $0x4f3f0568 // sshr v8.4s, v11.4s, #1
+	VSUB V8.S4, V11.S4, V11.S4
 	VSHL $23, V11.S4, V11.S4
-	WORD $0x6e2bdd40 // fmul v0.4s, v10.4s, v11.4s
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd4a // fmul v10.4s, v10.4s, v11.4s
+	VSHL $23, V8.S4, V8.S4
+	VADD V15.S4, V8.S4, V8.S4
+	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
 	TBNZ $3, R17, whole3
 	TBZ $1, R17, one4
 	FMOVD F0, 0(R2)
@@ -482,25 +482,24 @@ by4:
 	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
-	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V22.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5008 // fmls v8.4s, v0.4s, v12.s[0]
+	WORD $0x4fac5008 // fmls v8.4s, v0.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSHL $23, V11.S4, V11.S4
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd40 // fmul v0.4s, v10.4s, v11.4s
 	WORD $0x4e2fd400 // fadd v0.4s, v0.4s, v15.4s
 	WORD $0x6e20fde0 // fdiv v0.4s, v15.4s, v0.4s
 	FMOVQ F0, 0(R2)
@@ -508,25 +507,24 @@ by4:
 	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
-	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V22.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5008 // fmls v8.4s, v0.4s, v12.s[0]
+	WORD $0x4fac5008 // fmls v8.4s, v0.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSHL $23, V11.S4, V11.S4
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd40 // fmul v0.4s, v10.4s, v11.4s
 	WORD $0x4e2fd400 // fadd v0.4s, v0.4s, v15.4s
 	WORD $0x6e20fde0 // fdiv v0.4s, v15.4s, v0.4s
 	FMOVQ F0, 16(R2)
@@ -534,25 +532,24 @@ by4:
 	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
-	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V22.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5008 // fmls v8.4s, v0.4s, v12.s[0]
+	WORD $0x4fac5008 // fmls v8.4s, v0.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSHL $23, V11.S4, V11.S4
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd40 // fmul v0.4s, v10.4s, v11.4s
 	WORD $0x4e2fd400 // fadd v0.4s, v0.4s, v15.4s
 	WORD $0x6e20fde0 // fdiv v0.4s, v15.4s, v0.4s
 	FMOVQ F0, 32(R2)
@@ -560,25 +557,24 @@ by4:
 	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
-	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V22.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5008 // fmls v8.4s, v0.4s, v12.s[0]
+	WORD $0x4fac5008 // fmls v8.4s, v0.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSHL $23, V11.S4, V11.S4
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd40 // fmul v0.4s, v10.4s, v11.4s
 	WORD $0x4e2fd400 // fadd v0.4s, v0.4s, v15.4s
 	WORD $0x6e20fde0 // fdiv v0.4s, v15.4s, v0.4s
 	FMOVQ F0, 48(R2)
@@ -595,25 +591,24 @@ by1:
 	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
-	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V22.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5008 // fmls v8.4s, v0.4s, v12.s[0]
+	WORD $0x4fac5008 // fmls v8.4s, v0.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSHL $23, V11.S4, V11.S4
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd40 // fmul v0.4s, v10.4s, v11.4s
 	WORD $0x4e2fd400 // fadd v0.4s, v0.4s, v15.4s
 	WORD $0x6e20fde0 // fdiv v0.4s, v15.4s, v0.4s
 	FMOVQ F0, 0(R2)
@@ -638,25 +633,24 @@ loaded2:
 	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
-	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V22.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5008 // fmls v8.4s, v0.4s, v12.s[0]
+	WORD $0x4fac5008 // fmls v8.4s, v0.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSHL $23, V11.S4, V11.S4
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd40 // fmul v0.4s, v10.4s, v11.4s
 	WORD $0x4e2fd400 // fadd v0.4s, v0.4s, v15.4s
 	WORD $0x6e20fde0 // fdiv v0.4s, v15.4s, v0.4s
 	TBNZ $3, R17, whole3
@@ -712,109 +706,101 @@ row:
 by4:
 	FMOVQ 0(R1), F0
 	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
-	VMOV V0.B16, V1.B16
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4eaef401 // fmin v1.4s, v0.4s, v14.4s
 	WORD $0x4f8c9028 // fmul v8.4s, v1.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c102b // fmla v11.4s, v1.4s, v12.s[0]
-	WORD $0x4fac102b // fmla v11.4s, v1.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V22.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd41 // fmul v1.4s, v10.4s, v8.4s
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5028 // fmls v8.4s, v1.4s, v12.s[0]
+	WORD $0x4fac5028 // fmls v8.4s, v1.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSHL $23, V11.S4, V11.S4
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd41 // fmul v1.4s, v10.4s, v11.4s
 	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 0(R2)
 	FMOVQ 16(R1), F0
 	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
-	VMOV V0.B16, V1.B16
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4eaef401 // fmin v1.4s, v0.4s, v14.4s
 	WORD $0x4f8c9028 // fmul v8.4s, v1.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c102b // fmla v11.4s, v1.4s, v12.s[0]
-	WORD $0x4fac102b // fmla v11.4s, v1.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V22.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd41 // fmul v1.4s, v10.4s, v8.4s
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5028 // fmls v8.4s, v1.4s, v12.s[0]
+	WORD $0x4fac5028 // fmls v8.4s, v1.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSHL $23, V11.S4, V11.S4
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd41 // fmul v1.4s, v10.4s, v11.4s
 	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 16(R2)
 	FMOVQ 32(R1), F0
 	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
-	VMOV V0.B16, V1.B16
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4eaef401 // fmin v1.4s, v0.4s, v14.4s
 	WORD $0x4f8c9028 // fmul v8.4s, v1.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c102b // fmla v11.4s, v1.4s, v12.s[0]
-	WORD $0x4fac102b // fmla v11.4s, v1.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V22.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd41 // fmul v1.4s, v10.4s, v8.4s
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5028 // fmls v8.4s, v1.4s, v12.s[0]
+	WORD $0x4fac5028 // fmls v8.4s, v1.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSHL $23, V11.S4, V11.S4
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd41 // fmul v1.4s, v10.4s, v11.4s
 	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 32(R2)
 	FMOVQ 48(R1), F0
 	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
-	VMOV V0.B16, V1.B16
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4eaef401 // fmin v1.4s, v0.4s, v14.4s
 	WORD $0x4f8c9028 // fmul v8.4s, v1.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c102b // fmla v11.4s, v1.4s, v12.s[0]
-	WORD $0x4fac102b // fmla v11.4s, v1.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V22.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd41 // fmul v1.4s, v10.4s, v8.4s
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5028 // fmls v8.4s, v1.4s, v12.s[0]
+	WORD $0x4fac5028 // fmls v8.4s, v1.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSHL $23, V11.S4, V11.S4
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd41 // fmul v1.4s, v10.4s, v11.4s
 	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 48(R2)
@@ -829,28 +815,26 @@ less4:
 by1:
 	FMOVQ 0(R1), F0
 	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
-	VMOV V0.B16, V1.B16
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4eaef401 // fmin v1.4s, v0.4s, v14.4s
 	WORD $0x4f8c9028 // fmul v8.4s, v1.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c102b // fmla v11.4s, v1.4s, v12.s[0]
-	WORD $0x4fac102b // fmla v11.4s, v1.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V22.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd41 // fmul v1.4s, v10.4s, v8.4s
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5028 // fmls v8.4s, v1.4s, v12.s[0]
+	WORD $0x4fac5028 // fmls v8.4s, v1.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSHL $23, V11.S4, V11.S4
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd41 // fmul v1.4s, v10.4s, v11.4s
 	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 0(R2)
@@ -873,28 +857,26 @@ whole1:
 	FMOVQ 0(R1), F0
 loaded2:
 	WORD $0x4e2df400 // fmax v0.4s, v0.4s, v13.4s
-	VMOV V0.B16, V1.B16
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	WORD $0x4eaef401 // fmin v1.4s, v0.4s, v14.4s
 	WORD $0x4f8c9028 // fmul v8.4s, v1.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c102b // fmla v11.4s, v1.4s, v12.s[0]
-	WORD $0x4fac102b // fmla v11.4s, v1.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V22.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd41 // fmul v1.4s, v10.4s, v8.4s
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5028 // fmls v8.4s, v1.4s, v12.s[0]
+	WORD $0x4fac5028 // fmls v8.4s, v1.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSHL $23, V11.S4, V11.S4
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd41 // fmul v1.4s, v10.4s, v11.4s
 	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
 	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
 	TBNZ $3, R17, whole3
@@ -954,14 +936,14 @@ row:
 by4:
 	FMOVQ 0(R1), F0
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	VMOV V24.B16, V3.B16
-	VMOV V25.B16, V4.B16
+	VMOV V25.B16, V3.B16
+	VMOV V26.B16, V4.B16
 	VFMLA V2.S4, V3.S4, V4.S4
-	VMOV V26.B16, V3.B16
+	VMOV V27.B16, V3.B16
 	VFMLA V2.S4, V4.S4, V3.S4
-	VMOV V27.B16, V4.B16
+	VMOV V28.B16, V4.B16
 	VFMLA V2.S4, V3.S4, V4.S4
-	VMOV V28.B16, V3.B16
+	VMOV V29.B16, V3.B16
 	VFMLA V2.S4, V4.S4, V3.S4
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	VMOV V0.B16, V4.B16
@@ -971,48 +953,48 @@ by4:
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x4e2df442 // fmax v2.4s, v2.4s, v13.4s
 	WORD $0x4f8c9048 // fmul v8.4s, v2.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c104b // fmla v11.4s, v2.4s, v12.s[0]
-	WORD $0x4fac104b // fmla v11.4s, v2.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	WORD $0x4f3f050b // sshr v11.4s, v8.4s, #1
-	VSUB V11.S4, V8.S4, V8.S4
-	VADD V29.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
-	VADD V29.S4, V11.S4, V11.S4
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5048 // fmls v8.4s, v2.4s, v12.s[0]
+	WORD $0x4fac5048 // fmls v8.4s, v2.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSUB V16.S4, V11.S4, V11.S4
+	WORD $0x4f3f0568 // sshr v8.4s, v11.4s, #1
+	VSUB V8.S4, V11.S4, V11.S4
 	VSHL $23, V11.S4, V11.S4
-	WORD $0x6e2bdd42 // fmul v2.4s, v10.4s, v11.4s
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd4a // fmul v10.4s, v10.4s, v11.4s
+	VSHL $23, V8.S4, V8.S4
+	VADD V15.S4, V8.S4, V8.S4
+	WORD $0x6e28dd42 // fmul v2.4s, v10.4s, v8.4s
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x6e22fee2 // fdiv v2.4s, v23.4s, v2.4s
+	WORD $0x6e22ff02 // fdiv v2.4s, v24.4s, v2.4s
 	WORD $0x4ea2d5e2 // fsub v2.4s, v15.4s, v2.4s
 	VBIT V30.B16, V0.B16, V2.B16
-	WORD $0x6ea1e6c5 // fcmgt v5.4s, v22.4s, v1.4s
+	WORD $0x6ea1e6e5 // fcmgt v5.4s, v23.4s, v1.4s
 	VMOV V2.B16, V0.B16
 	VBIT V5.B16, V4.B16, V0.B16
 	FMOVQ F0, 0(R2)
 	FMOVQ 16(R1), F0
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	VMOV V24.B16, V3.B16
-	VMOV V25.B16, V4.B16
+	VMOV V25.B16, V3.B16
+	VMOV V26.B16, V4.B16
 	VFMLA V2.S4, V3.S4, V4.S4
-	VMOV V26.B16, V3.B16
+	VMOV V27.B16, V3.B16
 	VFMLA V2.S4, V4.S4, V3.S4
-	VMOV V27.B16, V4.B16
+	VMOV V28.B16, V4.B16
 	VFMLA V2.S4, V3.S4, V4.S4
-	VMOV V28.B16, V3.B16
+	VMOV V29.B16, V3.B16
 	VFMLA V2.S4, V4.S4, V3.S4
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	VMOV V0.B16, V4.B16
@@ -1022,48 +1004,48 @@ by4:
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x4e2df442 // fmax v2.4s, v2.4s, v13.4s
 	WORD $0x4f8c9048 // fmul v8.4s, v2.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c104b // fmla v11.4s, v2.4s, v12.s[0]
-	WORD $0x4fac104b // fmla v11.4s, v2.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	WORD $0x4f3f050b // sshr v11.4s, v8.4s, #1
-	VSUB V11.S4, V8.S4, V8.S4
-	VADD V29.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
-	VADD V29.S4, V11.S4, V11.S4
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5048 // fmls v8.4s, v2.4s, v12.s[0]
+	WORD $0x4fac5048 // fmls v8.4s, v2.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSUB V16.S4, V11.S4, V11.S4
+	WORD $0x4f3f0568 // sshr v8.4s, v11.4s, #1
+	VSUB V8.S4, V11.S4, V11.S4
 	VSHL $23, V11.S4, V11.S4
-	WORD $0x6e2bdd42 // fmul v2.4s, v10.4s, v11.4s
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd4a // fmul v10.4s, v10.4s, v11.4s
+	VSHL $23, V8.S4, V8.S4
+	VADD V15.S4, V8.S4, V8.S4
+	WORD $0x6e28dd42 // fmul v2.4s, v10.4s, v8.4s
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x6e22fee2 // fdiv v2.4s, v23.4s, v2.4s
+	WORD $0x6e22ff02 // fdiv v2.4s, v24.4s, v2.4s
 	WORD $0x4ea2d5e2 // fsub v2.4s, v15.4s, v2.4s
 	VBIT V30.B16, V0.B16, V2.B16
-	WORD $0x6ea1e6c5 // fcmgt v5.4s, v22.4s, v1.4s
+	WORD $0x6ea1e6e5 // fcmgt v5.4s, v23.4s, v1.4s
 	VMOV V2.B16, V0.B16
 	VBIT V5.B16, V4.B16, V0.B16
 	FMOVQ F0, 16(R2)
 	FMOVQ 32(R1), F0
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	VMOV V24.B16, V3.B16
-	VMOV V25.B16, V4.B16
+	VMOV V25.B16, V3.B16
+	VMOV V26.B16, V4.B16
 	VFMLA V2.S4, V3.S4, V4.S4
-	VMOV V26.B16, V3.B16
+	VMOV V27.B16, V3.B16
 	VFMLA V2.S4, V4.S4, V3.S4
-	VMOV V27.B16, V4.B16
+	VMOV V28.B16, V4.B16
 	VFMLA V2.S4, V3.S4, V4.S4
-	VMOV V28.B16, V3.B16
+	VMOV V29.B16, V3.B16
 	VFMLA V2.S4, V4.S4, V3.S4
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	VMOV V0.B16, V4.B16
@@ -1073,48 +1055,48 @@ by4:
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x4e2df442 // fmax v2.4s, v2.4s, v13.4s
 	WORD $0x4f8c9048 // fmul v8.4s, v2.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c104b // fmla v11.4s, v2.4s, v12.s[0]
-	WORD $0x4fac104b // fmla v11.4s, v2.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	WORD $0x4f3f050b // sshr v11.4s, v8.4s, #1
-	VSUB V11.S4, V8.S4, V8.S4
-	VADD V29.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
-	VADD V29.S4, V11.S4, V11.S4
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5048 // fmls v8.4s, v2.4s, v12.s[0]
+	WORD $0x4fac5048 // fmls v8.4s, v2.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSUB V16.S4, V11.S4, V11.S4
+	WORD $0x4f3f0568 // sshr v8.4s, v11.4s, #1
+	VSUB V8.S4, V11.S4, V11.S4
 	VSHL $23, V11.S4, V11.S4
-	WORD $0x6e2bdd42 // fmul v2.4s, v10.4s, v11.4s
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd4a // fmul v10.4s, v10.4s, v11.4s
+	VSHL $23, V8.S4, V8.S4
+	VADD V15.S4, V8.S4, V8.S4
+	WORD $0x6e28dd42 // fmul v2.4s, v10.4s, v8.4s
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x6e22fee2 // fdiv v2.4s, v23.4s, v2.4s
+	WORD $0x6e22ff02 // fdiv v2.4s, v24.4s, v2.4s
 	WORD $0x4ea2d5e2 // fsub v2.4s, v15.4s, v2.4s
 	VBIT V30.B16, V0.B16, V2.B16
-	WORD $0x6ea1e6c5 // fcmgt v5.4s, v22.4s, v1.4s
+	WORD $0x6ea1e6e5 // fcmgt v5.4s, v23.4s, v1.4s
 	VMOV V2.B16, V0.B16
 	VBIT V5.B16, V4.B16, V0.B16
 	FMOVQ F0, 32(R2)
 	FMOVQ 48(R1), F0
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	VMOV V24.B16, V3.B16
-	VMOV V25.B16, V4.B16
+	VMOV V25.B16, V3.B16
+	VMOV V26.B16, V4.B16
 	VFMLA V2.S4, V3.S4, V4.S4
-	VMOV V26.B16, V3.B16
+	VMOV V27.B16, V3.B16
 	VFMLA V2.S4, V4.S4, V3.S4
-	VMOV V27.B16, V4.B16
+	VMOV V28.B16, V4.B16
 	VFMLA V2.S4, V3.S4, V4.S4
-	VMOV V28.B16, V3.B16
+	VMOV V29.B16, V3.B16
 	VFMLA V2.S4, V4.S4, V3.S4
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	VMOV V0.B16, V4.B16
@@ -1124,35 +1106,35 @@ by4:
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x4e2df442 // fmax v2.4s, v2.4s, v13.4s
 	WORD $0x4f8c9048 // fmul v8.4s, v2.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c104b // fmla v11.4s, v2.4s, v12.s[0]
-	WORD $0x4fac104b // fmla v11.4s, v2.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	WORD $0x4f3f050b // sshr v11.4s, v8.4s, #1
-	VSUB V11.S4, V8.S4, V8.S4
-	VADD V29.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
-	VADD V29.S4, V11.S4, V11.S4
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5048 // fmls v8.4s, v2.4s, v12.s[0]
+	WORD $0x4fac5048 // fmls v8.4s, v2.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSUB V16.S4, V11.S4, V11.S4
+	WORD $0x4f3f0568 // sshr v8.4s, v11.4s, #1
+	VSUB V8.S4, V11.S4, V11.S4
 	VSHL $23, V11.S4, V11.S4
-	WORD $0x6e2bdd42 // fmul v2.4s, v10.4s, v11.4s
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd4a // fmul v10.4s, v10.4s, v11.4s
+	VSHL $23, V8.S4, V8.S4
+	VADD V15.S4, V8.S4, V8.S4
+	WORD $0x6e28dd42 // fmul v2.4s, v10.4s, v8.4s
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x6e22fee2 // fdiv v2.4s, v23.4s, v2.4s
+	WORD $0x6e22ff02 // fdiv v2.4s, v24.4s, v2.4s
 	WORD $0x4ea2d5e2 // fsub v2.4s, v15.4s, v2.4s
 	VBIT V30.B16, V0.B16, V2.B16
-	WORD $0x6ea1e6c5 // fcmgt v5.4s, v22.4s, v1.4s
+	WORD $0x6ea1e6e5 // fcmgt v5.4s, v23.4s, v1.4s
 	VMOV V2.B16, V0.B16
 	VBIT V5.B16, V4.B16, V0.B16
 	FMOVQ F0, 48(R2)
@@ -1167,14 +1149,14 @@ less4:
 by1:
 	FMOVQ 0(R1), F0
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	VMOV V24.B16, V3.B16
-	VMOV V25.B16, V4.B16
+	VMOV V25.B16, V3.B16
+	VMOV V26.B16, V4.B16
 	VFMLA V2.S4, V3.S4, V4.S4
-	VMOV V26.B16, V3.B16
+	VMOV V27.B16, V3.B16
 	VFMLA V2.S4, V4.S4, V3.S4
-	VMOV V27.B16, V4.B16
+	VMOV V28.B16, V4.B16
 	VFMLA V2.S4, V3.S4, V4.S4
-	VMOV V28.B16, V3.B16
+	VMOV V29.B16, V3.B16
 	VFMLA V2.S4, V4.S4, V3.S4
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	VMOV V0.B16, V4.B16
@@ -1184,35 +1166,35 @@ by1:
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x4e2df442 // fmax v2.4s, v2.4s, v13.4s
 	WORD $0x4f8c9048 // fmul v8.4s, v2.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c104b // fmla v11.4s, v2.4s, v12.s[0]
-	WORD $0x4fac104b // fmla v11.4s, v2.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	WORD $0x4f3f050b // sshr v11.4s, v8.4s, #1
-	VSUB V11.S4, V8.S4, V8.S4
-	VADD V29.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
-	VADD V29.S4, V11.S4, V11.S4
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5048 // fmls v8.4s, v2.4s, v12.s[0]
+	WORD $0x4fac5048 // fmls v8.4s, v2.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSUB V16.S4, V11.S4, V11.S4
+	WORD $0x4f3f0568 // sshr v8.4s, v11.4s, #1
+	VSUB V8.S4, V11.S4, V11.S4
 	VSHL $23, V11.S4, V11.S4
-	WORD $0x6e2bdd42 // fmul v2.4s, v10.4s, v11.4s
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd4a // fmul v10.4s, v10.4s, v11.4s
+	VSHL $23, V8.S4, V8.S4
+	VADD V15.S4, V8.S4, V8.S4
+	WORD $0x6e28dd42 // fmul v2.4s, v10.4s, v8.4s
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x6e22fee2 // fdiv v2.4s, v23.4s, v2.4s
+	WORD $0x6e22ff02 // fdiv v2.4s, v24.4s, v2.4s
 	WORD $0x4ea2d5e2 // fsub v2.4s, v15.4s, v2.4s
 	VBIT V30.B16, V0.B16, V2.B16
-	WORD $0x6ea1e6c5 // fcmgt v5.4s, v22.4s, v1.4s
+	WORD $0x6ea1e6e5 // fcmgt v5.4s, v23.4s, v1.4s
 	VMOV V2.B16, V0.B16
 	VBIT V5.B16, V4.B16, V0.B16
 	FMOVQ F0, 0(R2)
@@ -1235,14 +1217,14 @@ whole1:
 	FMOVQ 0(R1), F0
 loaded2:
 	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	VMOV V24.B16, V3.B16
-	VMOV V25.B16, V4.B16
+	VMOV V25.B16, V3.B16
+	VMOV V26.B16, V4.B16
 	VFMLA V2.S4, V3.S4, V4.S4
-	VMOV V26.B16, V3.B16
+	VMOV V27.B16, V3.B16
 	VFMLA V2.S4, V4.S4, V3.S4
-	VMOV V27.B16, V4.B16
+	VMOV V28.B16, V4.B16
 	VFMLA V2.S4, V3.S4, V4.S4
-	VMOV V28.B16, V3.B16
+	VMOV V29.B16, V3.B16
 	VFMLA V2.S4, V4.S4, V3.S4
 	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
 	VMOV V0.B16, V4.B16
@@ -1252,35 +1234,35 @@ loaded2:
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x4e2df442 // fmax v2.4s, v2.4s, v13.4s
 	WORD $0x4f8c9048 // fmul v8.4s, v2.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c104b // fmla v11.4s, v2.4s, v12.s[0]
-	WORD $0x4fac104b // fmla v11.4s, v2.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	WORD $0x4f3f050b // sshr v11.4s, v8.4s, #1
-	VSUB V11.S4, V8.S4, V8.S4
-	VADD V29.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
-	VADD V29.S4, V11.S4, V11.S4
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5048 // fmls v8.4s, v2.4s, v12.s[0]
+	WORD $0x4fac5048 // fmls v8.4s, v2.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSUB V16.S4, V11.S4, V11.S4
+	WORD $0x4f3f0568 // sshr v8.4s, v11.4s, #1
+	VSUB V8.S4, V11.S4, V11.S4
 	VSHL $23, V11.S4, V11.S4
-	WORD $0x6e2bdd42 // fmul v2.4s, v10.4s, v11.4s
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd4a // fmul v10.4s, v10.4s, v11.4s
+	VSHL $23, V8.S4, V8.S4
+	VADD V15.S4, V8.S4, V8.S4
+	WORD $0x6e28dd42 // fmul v2.4s, v10.4s, v8.4s
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
-	WORD $0x6e22fee2 // fdiv v2.4s, v23.4s, v2.4s
+	WORD $0x6e22ff02 // fdiv v2.4s, v24.4s, v2.4s
 	WORD $0x4ea2d5e2 // fsub v2.4s, v15.4s, v2.4s
 	VBIT V30.B16, V0.B16, V2.B16
-	WORD $0x6ea1e6c5 // fcmgt v5.4s, v22.4s, v1.4s
+	WORD $0x6ea1e6e5 // fcmgt v5.4s, v23.4s, v1.4s
 	VMOV V2.B16, V0.B16
 	VBIT V5.B16, V4.B16, V0.B16
 	TBNZ $3, R17, whole3
@@ -1811,29 +1793,28 @@ row:
 by4:
 	FMOVQ 0(R1), F0
 	FMOVQ 0(R2), F1
-	WORD $0x4e36f400 // fmax v0.4s, v0.4s, v22.4s
+	WORD $0x4e37f400 // fmax v0.4s, v0.4s, v23.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	VMOV V0.B16, V2.B16
 	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
-	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V23.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5008 // fmls v8.4s, v0.4s, v12.s[0]
+	WORD $0x4fac5008 // fmls v8.4s, v0.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSHL $23, V11.S4, V11.S4
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd40 // fmul v0.4s, v10.4s, v11.4s
 	WORD $0x4e2fd403 // fadd v3.4s, v0.4s, v15.4s
 	WORD $0x6e23fde3 // fdiv v3.4s, v15.4s, v3.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
@@ -1844,29 +1825,28 @@ by4:
 	FMOVQ F1, 0(R3)
 	FMOVQ 16(R1), F0
 	FMOVQ 16(R2), F1
-	WORD $0x4e36f400 // fmax v0.4s, v0.4s, v22.4s
+	WORD $0x4e37f400 // fmax v0.4s, v0.4s, v23.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	VMOV V0.B16, V2.B16
 	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
-	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V23.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5008 // fmls v8.4s, v0.4s, v12.s[0]
+	WORD $0x4fac5008 // fmls v8.4s, v0.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSHL $23, V11.S4, V11.S4
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd40 // fmul v0.4s, v10.4s, v11.4s
 	WORD $0x4e2fd403 // fadd v3.4s, v0.4s, v15.4s
 	WORD $0x6e23fde3 // fdiv v3.4s, v15.4s, v3.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
@@ -1877,29 +1857,28 @@ by4:
 	FMOVQ F1, 16(R3)
 	FMOVQ 32(R1), F0
 	FMOVQ 32(R2), F1
-	WORD $0x4e36f400 // fmax v0.4s, v0.4s, v22.4s
+	WORD $0x4e37f400 // fmax v0.4s, v0.4s, v23.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	VMOV V0.B16, V2.B16
 	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
-	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V23.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5008 // fmls v8.4s, v0.4s, v12.s[0]
+	WORD $0x4fac5008 // fmls v8.4s, v0.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSHL $23, V11.S4, V11.S4
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd40 // fmul v0.4s, v10.4s, v11.4s
 	WORD $0x4e2fd403 // fadd v3.4s, v0.4s, v15.4s
 	WORD $0x6e23fde3 // fdiv v3.4s, v15.4s, v3.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
@@ -1910,29 +1889,28 @@ by4:
 	FMOVQ F1, 32(R3)
 	FMOVQ 48(R1), F0
 	FMOVQ 48(R2), F1
-	WORD $0x4e36f400 // fmax v0.4s, v0.4s, v22.4s
+	WORD $0x4e37f400 // fmax v0.4s, v0.4s, v23.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	VMOV V0.B16, V2.B16
 	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
-	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V23.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5008 // fmls v8.4s, v0.4s, v12.s[0]
+	WORD $0x4fac5008 // fmls v8.4s, v0.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSHL $23, V11.S4, V11.S4
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd40 // fmul v0.4s, v10.4s, v11.4s
 	WORD $0x4e2fd403 // fadd v3.4s, v0.4s, v15.4s
 	WORD $0x6e23fde3 // fdiv v3.4s, v15.4s, v3.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
@@ -1953,29 +1931,28 @@ less4:
 by1:
 	FMOVQ 0(R1), F0
 	FMOVQ 0(R2), F1
-	WORD $0x4e36f400 // fmax v0.4s, v0.4s, v22.4s
+	WORD $0x4e37f400 // fmax v0.4s, v0.4s, v23.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	VMOV V0.B16, V2.B16
 	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
-	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V23.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5008 // fmls v8.4s, v0.4s, v12.s[0]
+	WORD $0x4fac5008 // fmls v8.4s, v0.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSHL $23, V11.S4, V11.S4
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd40 // fmul v0.4s, v10.4s, v11.4s
 	WORD $0x4e2fd403 // fadd v3.4s, v0.4s, v15.4s
 	WORD $0x6e23fde3 // fdiv v3.4s, v15.4s, v3.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
@@ -2014,29 +1991,28 @@ loaded2:
 whole3:
 	FMOVQ 0(R2), F1
 loaded4:
-	WORD $0x4e36f400 // fmax v0.4s, v0.4s, v22.4s
+	WORD $0x4e37f400 // fmax v0.4s, v0.4s, v23.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	VMOV V0.B16, V2.B16
 	WORD $0x4f8c9008 // fmul v8.4s, v0.4s, v12.s[0]
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x6ea0f90b // fneg v11.4s, v8.4s
-	WORD $0x4f8c100b // fmla v11.4s, v0.4s, v12.s[0]
-	WORD $0x4fac100b // fmla v11.4s, v0.4s, v12.s[1]
-	VMOV V16.B16, V9.B16
-	VMOV V17.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V18.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V19.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	VMOV V20.B16, V9.B16
-	VFMLA V11.S4, V10.S4, V9.S4
-	VMOV V21.B16, V10.B16
-	VFMLA V11.S4, V9.S4, V10.S4
-	WORD $0x4e21a908 // fcvtns v8.4s, v8.4s
-	VADD V23.S4, V8.S4, V8.S4
-	VSHL $23, V8.S4, V8.S4
-	WORD $0x6e28dd40 // fmul v0.4s, v10.4s, v8.4s
+	WORD $0x4e30d50b // fadd v11.4s, v8.4s, v16.4s
+	WORD $0x4eb0d568 // fsub v8.4s, v11.4s, v16.4s
+	WORD $0x4f8c5008 // fmls v8.4s, v0.4s, v12.s[0]
+	WORD $0x4fac5008 // fmls v8.4s, v0.4s, v12.s[1]
+	VMOV V17.B16, V9.B16
+	VMOV V18.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V19.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V20.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VMOV V21.B16, V9.B16
+	VFMLA V8.S4, V10.S4, V9.S4
+	VMOV V22.B16, V10.B16
+	VFMLA V8.S4, V9.S4, V10.S4
+	VSHL $23, V11.S4, V11.S4
+	VADD V15.S4, V11.S4, V11.S4
+	WORD $0x6e2bdd40 // fmul v0.4s, v10.4s, v11.4s
 	WORD $0x4e2fd403 // fadd v3.4s, v0.4s, v15.4s
 	WORD $0x6e23fde3 // fdiv v3.4s, v15.4s, v3.4s
 	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
@@ -2092,34 +2068,34 @@ DATA constants1<>+48(SB)/4, $0x3f800000
 DATA constants1<>+52(SB)/4, $0x3f800000
 DATA constants1<>+56(SB)/4, $0x3f800000
 DATA constants1<>+60(SB)/4, $0x3f800000
-DATA constants1<>+64(SB)/4, $0x3aae0473
-DATA constants1<>+68(SB)/4, $0x3aae0473
-DATA constants1<>+72(SB)/4, $0x3aae0473
-DATA constants1<>+76(SB)/4, $0x3aae0473
-DATA constants1<>+80(SB)/4, $0x3c1e862a
-DATA constants1<>+84(SB)/4, $0x3c1e862a
-DATA constants1<>+88(SB)/4, $0x3c1e862a
-DATA constants1<>+92(SB)/4, $0x3c1e862a
-DATA constants1<>+96(SB)/4, $0x3d635b72
-DATA constants1<>+100(SB)/4, $0x3d635b72
-DATA constants1<>+104(SB)/4, $0x3d635b72
-DATA constants1<>+108(SB)/4, $0x3d635b72
-DATA constants1<>+112(SB)/4, $0x3e75fc8c
-DATA constants1<>+116(SB)/4, $0x3e75fc8c
-DATA constants1<>+120(SB)/4, $0x3e75fc8c
-DATA constants1<>+124(SB)/4, $0x3e75fc8c
-DATA constants1<>+128(SB)/4, $0x3f317214
-DATA constants1<>+132(SB)/4, $0x3f317214
-DATA constants1<>+136(SB)/4, $0x3f317214
-DATA constants1<>+140(SB)/4, $0x3f317214
-DATA constants1<>+144(SB)/4, $0x3f800001
-DATA constants1<>+148(SB)/4, $0x3f800001
-DATA constants1<>+152(SB)/4, $0x3f800001
-DATA constants1<>+156(SB)/4, $0x3f800001
-DATA constants1<>+160(SB)/4, $0x0000007f
-DATA constants1<>+164(SB)/4, $0x0000007f
-DATA constants1<>+168(SB)/4, $0x0000007f
-DATA constants1<>+172(SB)/4, $0x0000007f
+DATA constants1<>+64(SB)/4, $0x4b400000
+DATA constants1<>+68(SB)/4, $0x4b400000
+DATA constants1<>+72(SB)/4, $0x4b400000
+DATA constants1<>+76(SB)/4, $0x4b400000
+DATA constants1<>+80(SB)/4, $0xbaae0473
+DATA constants1<>+84(SB)/4, $0xbaae0473
+DATA constants1<>+88(SB)/4, $0xbaae0473
+DATA constants1<>+92(SB)/4, $0xbaae0473
+DATA constants1<>+96(SB)/4, $0x3c1e862a
+DATA constants1<>+100(SB)/4, $0x3c1e862a
+DATA constants1<>+104(SB)/4, $0x3c1e862a
+DATA constants1<>+108(SB)/4, $0x3c1e862a
+DATA constants1<>+112(SB)/4, $0xbd635b72
+DATA constants1<>+116(SB)/4, $0xbd635b72
+DATA constants1<>+120(SB)/4, $0xbd635b72
+DATA constants1<>+124(SB)/4, $0xbd635b72
+DATA constants1<>+128(SB)/4, $0x3e75fc8c
+DATA constants1<>+132(SB)/4, $0x3e75fc8c
+DATA constants1<>+136(SB)/4, $0x3e75fc8c
+DATA constants1<>+140(SB)/4, $0x3e75fc8c
+DATA constants1<>+144(SB)/4, $0xbf317214
+DATA constants1<>+148(SB)/4, $0xbf317214
+DATA constants1<>+152(SB)/4, $0xbf317214
+DATA constants1<>+156(SB)/4, $0xbf317214
+DATA constants1<>+160(SB)/4, $0x3f800001
+DATA constants1<>+164(SB)/4, $0x3f800001
+DATA constants1<>+168(SB)/4, $0x3f800001
+DATA constants1<>+172(SB)/4, $0x3f800001
 DATA constants1<>+176(SB)/4, $0x80000000
 DATA constants1<>+180(SB)/4, $0x80000000
 DATA constants1<>+184(SB)/4, $0x80000000
@@ -2142,34 +2118,34 @@ DATA constants2<>+48(SB)/4, $0x3f800000
 DATA constants2<>+52(SB)/4, $0x3f800000
 DATA constants2<>+56(SB)/4, $0x3f800000
 DATA constants2<>+60(SB)/4, $0x3f800000
-DATA constants2<>+64(SB)/4, $0x3aae0473
-DATA constants2<>+68(SB)/4, $0x3aae0473
-DATA constants2<>+72(SB)/4, $0x3aae0473
-DATA constants2<>+76(SB)/4, $0x3aae0473
-DATA constants2<>+80(SB)/4, $0x3c1e862a
-DATA constants2<>+84(SB)/4, $0x3c1e862a
-DATA constants2<>+88(SB)/4, $0x3c1e862a
-DATA constants2<>+92(SB)/4, $0x3c1e862a
-DATA constants2<>+96(SB)/4, $0x3d635b72
-DATA constants2<>+100(SB)/4, $0x3d635b72
-DATA constants2<>+104(SB)/4, $0x3d635b72
-DATA constants2<>+108(SB)/4, $0x3d635b72
-DATA constants2<>+112(SB)/4, $0x3e75fc8c
-DATA constants2<>+116(SB)/4, $0x3e75fc8c
-DATA constants2<>+120(SB)/4, $0x3e75fc8c
-DATA constants2<>+124(SB)/4, $0x3e75fc8c
-DATA constants2<>+128(SB)/4, $0x3f317214
-DATA constants2<>+132(SB)/4, $0x3f317214
-DATA constants2<>+136(SB)/4, $0x3f317214
-DATA constants2<>+140(SB)/4, $0x3f317214
-DATA constants2<>+144(SB)/4, $0x3f800001
-DATA constants2<>+148(SB)/4, $0x3f800001
-DATA constants2<>+152(SB)/4, $0x3f800001
-DATA constants2<>+156(SB)/4, $0x3f800001
-DATA constants2<>+160(SB)/4, $0x0000007f
-DATA constants2<>+164(SB)/4, $0x0000007f
-DATA constants2<>+168(SB)/4, $0x0000007f
-DATA constants2<>+172(SB)/4, $0x0000007f
+DATA constants2<>+64(SB)/4, $0x4b400000
+DATA constants2<>+68(SB)/4, $0x4b400000
+DATA constants2<>+72(SB)/4, $0x4b400000
+DATA constants2<>+76(SB)/4, $0x4b400000
+DATA constants2<>+80(SB)/4, $0xbaae0473
+DATA constants2<>+84(SB)/4, $0xbaae0473
+DATA constants2<>+88(SB)/4, $0xbaae0473
+DATA constants2<>+92(SB)/4, $0xbaae0473
+DATA constants2<>+96(SB)/4, $0x3c1e862a
+DATA constants2<>+100(SB)/4, $0x3c1e862a
+DATA constants2<>+104(SB)/4, $0x3c1e862a
+DATA constants2<>+108(SB)/4, $0x3c1e862a
+DATA constants2<>+112(SB)/4, $0xbd635b72
+DATA constants2<>+116(SB)/4, $0xbd635b72
+DATA constants2<>+120(SB)/4, $0xbd635b72
+DATA constants2<>+124(SB)/4, $0xbd635b72
+DATA constants2<>+128(SB)/4, $0x3e75fc8c
+DATA constants2<>+132(SB)/4, $0x3e75fc8c
+DATA constants2<>+136(SB)/4, $0x3e75fc8c
+DATA constants2<>+140(SB)/4, $0x3e75fc8c
+DATA constants2<>+144(SB)/4, $0xbf317214
+DATA constants2<>+148(SB)/4, $0xbf317214
+DATA constants2<>+152(SB)/4, $0xbf317214
+DATA constants2<>+156(SB)/4, $0xbf317214
+DATA constants2<>+160(SB)/4, $0x3f800001
+DATA constants2<>+164(SB)/4, $0x3f800001
+DATA constants2<>+168(SB)/4, $0x3f800001
+DATA constants2<>+172(SB)/4, $0x3f800001
 GLOBL constants2<>(SB), RODATA|NOPTR, $176
 
 DATA constants3<>+0(SB)/4, $0x3fb8aa3b
@@ -2188,62 +2164,62 @@ DATA constants3<>+48(SB)/4, $0x3f800000
 DATA constants3<>+52(SB)/4, $0x3f800000
 DATA constants3<>+56(SB)/4, $0x3f800000
 DATA constants3<>+60(SB)/4, $0x3f800000
-DATA constants3<>+64(SB)/4, $0x3aae0473
-DATA constants3<>+68(SB)/4, $0x3aae0473
-DATA constants3<>+72(SB)/4, $0x3aae0473
-DATA constants3<>+76(SB)/4, $0x3aae0473
-DATA constants3<>+80(SB)/4, $0x3c1e862a
-DATA constants3<>+84(SB)/4, $0x3c1e862a
-DATA constants3<>+88(SB)/4, $0x3c1e862a
-DATA constants3<>+92(SB)/4, $0x3c1e862a
-DATA constants3<>+96(SB)/4, $0x3d635b72
-DATA constants3<>+100(SB)/4, $0x3d635b72
-DATA constants3<>+104(SB)/4, $0x3d635b72
-DATA constants3<>+108(SB)/4, $0x3d635b72
-DATA constants3<>+112(SB)/4, $0x3e75fc8c
-DATA constants3<>+116(SB)/4, $0x3e75fc8c
-DATA constants3<>+120(SB)/4, $0x3e75fc8c
-DATA constants3<>+124(SB)/4, $0x3e75fc8c
-DATA constants3<>+128(SB)/4, $0x3f317214
-DATA constants3<>+132(SB)/4, $0x3f317214
-DATA constants3<>+136(SB)/4, $0x3f317214
-DATA constants3<>+140(SB)/4, $0x3f317214
-DATA constants3<>+144(SB)/4, $0x3f800001
-DATA constants3<>+148(SB)/4, $0x3f800001
-DATA constants3<>+152(SB)/4, $0x3f800001
-DATA constants3<>+156(SB)/4, $0x3f800001
-DATA constants3<>+160(SB)/4, $0x3f200000
-DATA constants3<>+164(SB)/4, $0x3f200000
-DATA constants3<>+168(SB)/4, $0x3f200000
-DATA constants3<>+172(SB)/4, $0x3f200000
-DATA constants3<>+176(SB)/4, $0x40000000
-DATA constants3<>+180(SB)/4, $0x40000000
-DATA constants3<>+184(SB)/4, $0x40000000
-DATA constants3<>+188(SB)/4, $0x40000000
-DATA constants3<>+192(SB)/4, $0xbbbaf0ea
-DATA constants3<>+196(SB)/4, $0xbbbaf0ea
-DATA constants3<>+200(SB)/4, $0xbbbaf0ea
-DATA constants3<>+204(SB)/4, $0xbbbaf0ea
-DATA constants3<>+208(SB)/4, $0x3ca9134e
-DATA constants3<>+212(SB)/4, $0x3ca9134e
-DATA constants3<>+216(SB)/4, $0x3ca9134e
-DATA constants3<>+220(SB)/4, $0x3ca9134e
-DATA constants3<>+224(SB)/4, $0xbd5c1e2d
-DATA constants3<>+228(SB)/4, $0xbd5c1e2d
-DATA constants3<>+232(SB)/4, $0xbd5c1e2d
-DATA constants3<>+236(SB)/4, $0xbd5c1e2d
-DATA constants3<>+240(SB)/4, $0x3e088393
-DATA constants3<>+244(SB)/4, $0x3e088393
-DATA constants3<>+248(SB)/4, $0x3e088393
-DATA constants3<>+252(SB)/4, $0x3e088393
-DATA constants3<>+256(SB)/4, $0xbeaaaa99
-DATA constants3<>+260(SB)/4, $0xbeaaaa99
-DATA constants3<>+264(SB)/4, $0xbeaaaa99
-DATA constants3<>+268(SB)/4, $0xbeaaaa99
-DATA constants3<>+272(SB)/4, $0x0000007f
-DATA constants3<>+276(SB)/4, $0x0000007f
-DATA constants3<>+280(SB)/4, $0x0000007f
-DATA constants3<>+284(SB)/4, $0x0000007f
+DATA constants3<>+64(SB)/4, $0x4b400000
+DATA constants3<>+68(SB)/4, $0x4b400000
+DATA constants3<>+72(SB)/4, $0x4b400000
+DATA constants3<>+76(SB)/4, $0x4b400000
+DATA constants3<>+80(SB)/4, $0xbaae0473
+DATA constants3<>+84(SB)/4, $0xbaae0473
+DATA constants3<>+88(SB)/4, $0xbaae0473
+DATA constants3<>+92(SB)/4, $0xbaae0473
+DATA constants3<>+96(SB)/4, $0x3c1e862a
+DATA constants3<>+100(SB)/4, $0x3c1e862a
+DATA constants3<>+104(SB)/4, $0x3c1e862a
+DATA constants3<>+108(SB)/4, $0x3c1e862a
+DATA constants3<>+112(SB)/4, $0xbd635b72
+DATA constants3<>+116(SB)/4, $0xbd635b72
+DATA constants3<>+120(SB)/4, $0xbd635b72
+DATA constants3<>+124(SB)/4, $0xbd635b72
+DATA constants3<>+128(SB)/4, $0x3e75fc8c
+DATA constants3<>+132(SB)/4, $0x3e75fc8c
+DATA constants3<>+136(SB)/4, $0x3e75fc8c
+DATA constants3<>+140(SB)/4, $0x3e75fc8c
+DATA constants3<>+144(SB)/4, $0xbf317214
+DATA constants3<>+148(SB)/4, $0xbf317214
+DATA constants3<>+152(SB)/4, $0xbf317214
+DATA constants3<>+156(SB)/4, $0xbf317214
+DATA constants3<>+160(SB)/4, $0x3f800001
+DATA constants3<>+164(SB)/4, $0x3f800001
+DATA constants3<>+168(SB)/4, $0x3f800001
+DATA constants3<>+172(SB)/4, $0x3f800001
+DATA constants3<>+176(SB)/4, $0x3f200000
+DATA constants3<>+180(SB)/4, $0x3f200000
+DATA constants3<>+184(SB)/4, $0x3f200000
+DATA constants3<>+188(SB)/4, $0x3f200000
+DATA constants3<>+192(SB)/4, $0x40000000
+DATA constants3<>+196(SB)/4, $0x40000000
+DATA constants3<>+200(SB)/4, $0x40000000
+DATA constants3<>+204(SB)/4, $0x40000000
+DATA constants3<>+208(SB)/4, $0xbbbaf0ea
+DATA constants3<>+212(SB)/4, $0xbbbaf0ea
+DATA constants3<>+216(SB)/4, $0xbbbaf0ea
+DATA constants3<>+220(SB)/4, $0xbbbaf0ea
+DATA constants3<>+224(SB)/4, $0x3ca9134e
+DATA constants3<>+228(SB)/4, $0x3ca9134e
+DATA constants3<>+232(SB)/4, $0x3ca9134e
+DATA constants3<>+236(SB)/4, $0x3ca9134e
+DATA constants3<>+240(SB)/4, $0xbd5c1e2d
+DATA constants3<>+244(SB)/4, $0xbd5c1e2d
+DATA constants3<>+248(SB)/4, $0xbd5c1e2d
+DATA constants3<>+252(SB)/4, $0xbd5c1e2d
+DATA constants3<>+256(SB)/4, $0x3e088393
+DATA constants3<>+260(SB)/4, $0x3e088393
+DATA constants3<>+264(SB)/4, $0x3e088393
+DATA constants3<>+268(SB)/4, $0x3e088393
+DATA constants3<>+272(SB)/4, $0xbeaaaa99
+DATA constants3<>+276(SB)/4, $0xbeaaaa99
+DATA constants3<>+280(SB)/4, $0xbeaaaa99
+DATA constants3<>+284(SB)/4, $0xbeaaaa99
 DATA constants3<>+288(SB)/4, $0x80000000
 DATA constants3<>+292(SB)/4, $0x80000000
 DATA constants3<>+296(SB)/4, $0x80000000
@@ -2272,36 +2248,36 @@ DATA constants5<>+48(SB)/4, $0x3f800000
 DATA constants5<>+52(SB)/4, $0x3f800000
 DATA constants5<>+56(SB)/4, $0x3f800000
 DATA constants5<>+60(SB)/4, $0x3f800000
-DATA constants5<>+64(SB)/4, $0x3aae0473
-DATA constants5<>+68(SB)/4, $0x3aae0473
-DATA constants5<>+72(SB)/4, $0x3aae0473
-DATA constants5<>+76(SB)/4, $0x3aae0473
-DATA constants5<>+80(SB)/4, $0x3c1e862a
-DATA constants5<>+84(SB)/4, $0x3c1e862a
-DATA constants5<>+88(SB)/4, $0x3c1e862a
-DATA constants5<>+92(SB)/4, $0x3c1e862a
-DATA constants5<>+96(SB)/4, $0x3d635b72
-DATA constants5<>+100(SB)/4, $0x3d635b72
-DATA constants5<>+104(SB)/4, $0x3d635b72
-DATA constants5<>+108(SB)/4, $0x3d635b72
-DATA constants5<>+112(SB)/4, $0x3e75fc8c
-DATA constants5<>+116(SB)/4, $0x3e75fc8c
-DATA constants5<>+120(SB)/4, $0x3e75fc8c
-DATA constants5<>+124(SB)/4, $0x3e75fc8c
-DATA constants5<>+128(SB)/4, $0x3f317214
-DATA constants5<>+132(SB)/4, $0x3f317214
-DATA constants5<>+136(SB)/4, $0x3f317214
-DATA constants5<>+140(SB)/4, $0x3f317214
-DATA constants5<>+144(SB)/4, $0x3f800001
-DATA constants5<>+148(SB)/4, $0x3f800001
-DATA constants5<>+152(SB)/4, $0x3f800001
-DATA constants5<>+156(SB)/4, $0x3f800001
-DATA constants5<>+160(SB)/4, $0xc2b00000
-DATA constants5<>+164(SB)/4, $0xc2b00000
-DATA constants5<>+168(SB)/4, $0xc2b00000
-DATA constants5<>+172(SB)/4, $0xc2b00000
-DATA constants5<>+176(SB)/4, $0x0000007f
-DATA constants5<>+180(SB)/4, $0x0000007f
-DATA constants5<>+184(SB)/4, $0x0000007f
-DATA constants5<>+188(SB)/4, $0x0000007f
+DATA constants5<>+64(SB)/4, $0x4b400000
+DATA constants5<>+68(SB)/4, $0x4b400000
+DATA constants5<>+72(SB)/4, $0x4b400000
+DATA constants5<>+76(SB)/4, $0x4b400000
+DATA constants5<>+80(SB)/4, $0xbaae0473
+DATA constants5<>+84(SB)/4, $0xbaae0473
+DATA constants5<>+88(SB)/4, $0xbaae0473
+DATA constants5<>+92(SB)/4, $0xbaae0473
+DATA constants5<>+96(SB)/4, $0x3c1e862a
+DATA constants5<>+100(SB)/4, $0x3c1e862a
+DATA constants5<>+104(SB)/4, $0x3c1e862a
+DATA constants5<>+108(SB)/4, $0x3c1e862a
+DATA constants5<>+112(SB)/4, $0xbd635b72
+DATA constants5<>+116(SB)/4, $0xbd635b72
+DATA constants5<>+120(SB)/4, $0xbd635b72
+DATA constants5<>+124(SB)/4, $0xbd635b72
+DATA constants5<>+128(SB)/4, $0x3e75fc8c
+DATA constants5<>+132(SB)/4, $0x3e75fc8c
+DATA constants5<>+136(SB)/4, $0x3e75fc8c
+DATA constants5<>+140(SB)/4, $0x3e75fc8c
+DATA constants5<>+144(SB)/4, $0xbf317214
+DATA constants5<>+148(SB)/4, $0xbf317214
+DATA constants5<>+152(SB)/4, $0xbf317214
+DATA constants5<>+156(SB)/4, $0xbf317214
+DATA constants5<>+160(SB)/4, $0x3f800001
+DATA constants5<>+164(SB)/4, $0x3f800001
+DATA constants5<>+168(SB)/4, $0x3f800001
+DATA constants5<>+172(SB)/4, $0x3f800001
+DATA constants5<>+176(SB)/4, $0xc2b00000
+DATA constants5<>+180(SB)/4, $0xc2b00000
+DATA constants5<>+184(SB)/4, $0xc2b00000
+DATA constants5<>+188(SB)/4, $0xc2b00000
 GLOBL constants5<>(SB), RODATA|NOPTR, $192

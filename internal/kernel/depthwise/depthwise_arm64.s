@@ -680,353 +680,325 @@ by7Swish:
 	FLDPQ 128(R19), (F24, F25)
 	FMOVQ 160(R19), F26
 	WORD $0x4e31f400 // fmax v0.4s, v0.4s, v17.4s
-	VMOV V0.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f41b // fmin v27.4s, v0.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e31f421 // fmax v1.4s, v1.4s, v17.4s
-	VMOV V1.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f43b // fmin v27.4s, v1.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
 	WORD $0x4e31f442 // fmax v2.4s, v2.4s, v17.4s
-	VMOV V2.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f45b // fmin v27.4s, v2.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc42 // fdiv v2.4s, v2.4s, v27.4s
 	WORD $0x4e31f463 // fmax v3.4s, v3.4s, v17.4s
-	VMOV V3.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f47b // fmin v27.4s, v3.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
 	WORD $0x4e31f484 // fmax v4.4s, v4.4s, v17.4s
-	VMOV V4.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f49b // fmin v27.4s, v4.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc84 // fdiv v4.4s, v4.4s, v27.4s
 	WORD $0x4e31f4a5 // fmax v5.4s, v5.4s, v17.4s
-	VMOV V5.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f4bb // fmin v27.4s, v5.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfca5 // fdiv v5.4s, v5.4s, v27.4s
 	WORD $0x4e31f4c6 // fmax v6.4s, v6.4s, v17.4s
-	VMOV V6.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f4db // fmin v27.4s, v6.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfcc6 // fdiv v6.4s, v6.4s, v27.4s
 	WORD $0x4e31f4e7 // fmax v7.4s, v7.4s, v17.4s
-	VMOV V7.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f4fb // fmin v27.4s, v7.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfce7 // fdiv v7.4s, v7.4s, v27.4s
 	WORD $0x4e31f508 // fmax v8.4s, v8.4s, v17.4s
-	VMOV V8.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f51b // fmin v27.4s, v8.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfd08 // fdiv v8.4s, v8.4s, v27.4s
 	WORD $0x4e31f529 // fmax v9.4s, v9.4s, v17.4s
-	VMOV V9.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f53b // fmin v27.4s, v9.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfd29 // fdiv v9.4s, v9.4s, v27.4s
 	WORD $0x4e31f54a // fmax v10.4s, v10.4s, v17.4s
-	VMOV V10.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f55b // fmin v27.4s, v10.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfd4a // fdiv v10.4s, v10.4s, v27.4s
 	WORD $0x4e31f56b // fmax v11.4s, v11.4s, v17.4s
-	VMOV V11.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f57b // fmin v27.4s, v11.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfd6b // fdiv v11.4s, v11.4s, v27.4s
 	WORD $0x4e31f58c // fmax v12.4s, v12.4s, v17.4s
-	VMOV V12.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f59b // fmin v27.4s, v12.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfd8c // fdiv v12.4s, v12.4s, v27.4s
 	WORD $0x4e31f5ad // fmax v13.4s, v13.4s, v17.4s
-	VMOV V13.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f5bb // fmin v27.4s, v13.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfdad // fdiv v13.4s, v13.4s, v27.4s
 	JMP by7Store
@@ -1039,203 +1011,187 @@ by4Swish:
 	FLDPQ 128(R19), (F24, F25)
 	FMOVQ 160(R19), F26
 	WORD $0x4e31f400 // fmax v0.4s, v0.4s, v17.4s
-	VMOV V0.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f41b // fmin v27.4s, v0.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e31f421 // fmax v1.4s, v1.4s, v17.4s
-	VMOV V1.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f43b // fmin v27.4s, v1.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
 	WORD $0x4e31f442 // fmax v2.4s, v2.4s, v17.4s
-	VMOV V2.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f45b // fmin v27.4s, v2.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc42 // fdiv v2.4s, v2.4s, v27.4s
 	WORD $0x4e31f463 // fmax v3.4s, v3.4s, v17.4s
-	VMOV V3.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f47b // fmin v27.4s, v3.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
 	WORD $0x4e31f484 // fmax v4.4s, v4.4s, v17.4s
-	VMOV V4.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f49b // fmin v27.4s, v4.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc84 // fdiv v4.4s, v4.4s, v27.4s
 	WORD $0x4e31f4a5 // fmax v5.4s, v5.4s, v17.4s
-	VMOV V5.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f4bb // fmin v27.4s, v5.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfca5 // fdiv v5.4s, v5.4s, v27.4s
 	WORD $0x4e31f4c6 // fmax v6.4s, v6.4s, v17.4s
-	VMOV V6.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f4db // fmin v27.4s, v6.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfcc6 // fdiv v6.4s, v6.4s, v27.4s
 	WORD $0x4e31f4e7 // fmax v7.4s, v7.4s, v17.4s
-	VMOV V7.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f4fb // fmin v27.4s, v7.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfce7 // fdiv v7.4s, v7.4s, v27.4s
 	JMP by4Store
@@ -1248,103 +1204,95 @@ by2Swish:
 	FLDPQ 128(R19), (F24, F25)
 	FMOVQ 160(R19), F26
 	WORD $0x4e31f400 // fmax v0.4s, v0.4s, v17.4s
-	VMOV V0.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f41b // fmin v27.4s, v0.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e31f421 // fmax v1.4s, v1.4s, v17.4s
-	VMOV V1.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f43b // fmin v27.4s, v1.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
 	WORD $0x4e31f442 // fmax v2.4s, v2.4s, v17.4s
-	VMOV V2.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f45b // fmin v27.4s, v2.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc42 // fdiv v2.4s, v2.4s, v27.4s
 	WORD $0x4e31f463 // fmax v3.4s, v3.4s, v17.4s
-	VMOV V3.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f47b // fmin v27.4s, v3.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
 	JMP by2Store
@@ -1357,53 +1305,49 @@ by1Swish:
 	FLDPQ 128(R19), (F24, F25)
 	FMOVQ 160(R19), F26
 	WORD $0x4e31f400 // fmax v0.4s, v0.4s, v17.4s
-	VMOV V0.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f41b // fmin v27.4s, v0.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e31f421 // fmax v1.4s, v1.4s, v17.4s
-	VMOV V1.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f43b // fmin v27.4s, v1.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
 	JMP by1Store
@@ -2114,353 +2058,325 @@ by7Swish:
 	FLDPQ 128(R19), (F24, F25)
 	FMOVQ 160(R19), F26
 	WORD $0x4e31f400 // fmax v0.4s, v0.4s, v17.4s
-	VMOV V0.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f41b // fmin v27.4s, v0.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e31f421 // fmax v1.4s, v1.4s, v17.4s
-	VMOV V1.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f43b // fmin v27.4s, v1.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
 	WORD $0x4e31f442 // fmax v2.4s, v2.4s, v17.4s
-	VMOV V2.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f45b // fmin v27.4s, v2.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc42 // fdiv v2.4s, v2.4s, v27.4s
 	WORD $0x4e31f463 // fmax v3.4s, v3.4s, v17.4s
-	VMOV V3.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f47b // fmin v27.4s, v3.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
 	WORD $0x4e31f484 // fmax v4.4s, v4.4s, v17.4s
-	VMOV V4.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f49b // fmin v27.4s, v4.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc84 // fdiv v4.4s, v4.4s, v27.4s
 	WORD $0x4e31f4a5 // fmax v5.4s, v5.4s, v17.4s
-	VMOV V5.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f4bb // fmin v27.4s, v5.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfca5 // fdiv v5.4s, v5.4s, v27.4s
 	WORD $0x4e31f4c6 // fmax v6.4s, v6.4s, v17.4s
-	VMOV V6.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f4db // fmin v27.4s, v6.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfcc6 // fdiv v6.4s, v6.4s, v27.4s
 	WORD $0x4e31f4e7 // fmax v7.4s, v7.4s, v17.4s
-	VMOV V7.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f4fb // fmin v27.4s, v7.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfce7 // fdiv v7.4s, v7.4s, v27.4s
 	WORD $0x4e31f508 // fmax v8.4s, v8.4s, v17.4s
-	VMOV V8.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f51b // fmin v27.4s, v8.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfd08 // fdiv v8.4s, v8.4s, v27.4s
 	WORD $0x4e31f529 // fmax v9.4s, v9.4s, v17.4s
-	VMOV V9.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f53b // fmin v27.4s, v9.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfd29 // fdiv v9.4s, v9.4s, v27.4s
 	WORD $0x4e31f54a // fmax v10.4s, v10.4s, v17.4s
-	VMOV V10.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f55b // fmin v27.4s, v10.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfd4a // fdiv v10.4s, v10.4s, v27.4s
 	WORD $0x4e31f56b // fmax v11.4s, v11.4s, v17.4s
-	VMOV V11.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f57b // fmin v27.4s, v11.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfd6b // fdiv v11.4s, v11.4s, v27.4s
 	WORD $0x4e31f58c // fmax v12.4s, v12.4s, v17.4s
-	VMOV V12.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f59b // fmin v27.4s, v12.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfd8c // fdiv v12.4s, v12.4s, v27.4s
 	WORD $0x4e31f5ad // fmax v13.4s, v13.4s, v17.4s
-	VMOV V13.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f5bb // fmin v27.4s, v13.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfdad // fdiv v13.4s, v13.4s, v27.4s
 	JMP by7Store
@@ -2473,203 +2389,187 @@ by4Swish:
 	FLDPQ 128(R19), (F24, F25)
 	FMOVQ 160(R19), F26
 	WORD $0x4e31f400 // fmax v0.4s, v0.4s, v17.4s
-	VMOV V0.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f41b // fmin v27.4s, v0.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e31f421 // fmax v1.4s, v1.4s, v17.4s
-	VMOV V1.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f43b // fmin v27.4s, v1.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
 	WORD $0x4e31f442 // fmax v2.4s, v2.4s, v17.4s
-	VMOV V2.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f45b // fmin v27.4s, v2.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc42 // fdiv v2.4s, v2.4s, v27.4s
 	WORD $0x4e31f463 // fmax v3.4s, v3.4s, v17.4s
-	VMOV V3.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f47b // fmin v27.4s, v3.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
 	WORD $0x4e31f484 // fmax v4.4s, v4.4s, v17.4s
-	VMOV V4.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f49b // fmin v27.4s, v4.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc84 // fdiv v4.4s, v4.4s, v27.4s
 	WORD $0x4e31f4a5 // fmax v5.4s, v5.4s, v17.4s
-	VMOV V5.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f4bb // fmin v27.4s, v5.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfca5 // fdiv v5.4s, v5.4s, v27.4s
 	WORD $0x4e31f4c6 // fmax v6.4s, v6.4s, v17.4s
-	VMOV V6.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f4db // fmin v27.4s, v6.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfcc6 // fdiv v6.4s, v6.4s, v27.4s
 	WORD $0x4e31f4e7 // fmax v7.4s, v7.4s, v17.4s
-	VMOV V7.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f4fb // fmin v27.4s, v7.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfce7 // fdiv v7.4s, v7.4s, v27.4s
 	JMP by4Store
@@ -2682,103 +2582,95 @@ by2Swish:
 	FLDPQ 128(R19), (F24, F25)
 	FMOVQ 160(R19), F26
 	WORD $0x4e31f400 // fmax v0.4s, v0.4s, v17.4s
-	VMOV V0.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f41b // fmin v27.4s, v0.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e31f421 // fmax v1.4s, v1.4s, v17.4s
-	VMOV V1.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f43b // fmin v27.4s, v1.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
 	WORD $0x4e31f442 // fmax v2.4s, v2.4s, v17.4s
-	VMOV V2.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f45b // fmin v27.4s, v2.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc42 // fdiv v2.4s, v2.4s, v27.4s
 	WORD $0x4e31f463 // fmax v3.4s, v3.4s, v17.4s
-	VMOV V3.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f47b // fmin v27.4s, v3.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
 	JMP by2Store
@@ -2791,53 +2683,49 @@ by1Swish:
 	FLDPQ 128(R19), (F24, F25)
 	FMOVQ 160(R19), F26
 	WORD $0x4e31f400 // fmax v0.4s, v0.4s, v17.4s
-	VMOV V0.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f41b // fmin v27.4s, v0.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e31f421 // fmax v1.4s, v1.4s, v17.4s
-	VMOV V1.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f43b // fmin v27.4s, v1.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
 	JMP by1Store
@@ -4174,353 +4062,325 @@ by7Swish:
 	FLDPQ 128(R19), (F24, F25)
 	FMOVQ 160(R19), F26
 	WORD $0x4e31f400 // fmax v0.4s, v0.4s, v17.4s
-	VMOV V0.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f41b // fmin v27.4s, v0.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e31f421 // fmax v1.4s, v1.4s, v17.4s
-	VMOV V1.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f43b // fmin v27.4s, v1.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
 	WORD $0x4e31f442 // fmax v2.4s, v2.4s, v17.4s
-	VMOV V2.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f45b // fmin v27.4s, v2.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc42 // fdiv v2.4s, v2.4s, v27.4s
 	WORD $0x4e31f463 // fmax v3.4s, v3.4s, v17.4s
-	VMOV V3.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f47b // fmin v27.4s, v3.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
 	WORD $0x4e31f484 // fmax v4.4s, v4.4s, v17.4s
-	VMOV V4.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f49b // fmin v27.4s, v4.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc84 // fdiv v4.4s, v4.4s, v27.4s
 	WORD $0x4e31f4a5 // fmax v5.4s, v5.4s, v17.4s
-	VMOV V5.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f4bb // fmin v27.4s, v5.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfca5 // fdiv v5.4s, v5.4s, v27.4s
 	WORD $0x4e31f4c6 // fmax v6.4s, v6.4s, v17.4s
-	VMOV V6.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f4db // fmin v27.4s, v6.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfcc6 // fdiv v6.4s, v6.4s, v27.4s
 	WORD $0x4e31f4e7 // fmax v7.4s, v7.4s, v17.4s
-	VMOV V7.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f4fb // fmin v27.4s, v7.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfce7 // fdiv v7.4s, v7.4s, v27.4s
 	WORD $0x4e31f508 // fmax v8.4s, v8.4s, v17.4s
-	VMOV V8.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f51b // fmin v27.4s, v8.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfd08 // fdiv v8.4s, v8.4s, v27.4s
 	WORD $0x4e31f529 // fmax v9.4s, v9.4s, v17.4s
-	VMOV V9.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f53b // fmin v27.4s, v9.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfd29 // fdiv v9.4s, v9.4s, v27.4s
 	WORD $0x4e31f54a // fmax v10.4s, v10.4s, v17.4s
-	VMOV V10.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f55b // fmin v27.4s, v10.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfd4a // fdiv v10.4s, v10.4s, v27.4s
 	WORD $0x4e31f56b // fmax v11.4s, v11.4s, v17.4s
-	VMOV V11.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f57b // fmin v27.4s, v11.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfd6b // fdiv v11.4s, v11.4s, v27.4s
 	WORD $0x4e31f58c // fmax v12.4s, v12.4s, v17.4s
-	VMOV V12.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f59b // fmin v27.4s, v12.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfd8c // fdiv v12.4s, v12.4s, v27.4s
 	WORD $0x4e31f5ad // fmax v13.4s, v13.4s, v17.4s
-	VMOV V13.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f5bb // fmin v27.4s, v13.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfdad // fdiv v13.4s, v13.4s, v27.4s
 	JMP by7Store
@@ -4533,203 +4393,187 @@ by4Swish:
 	FLDPQ 128(R19), (F24, F25)
 	FMOVQ 160(R19), F26
 	WORD $0x4e31f400 // fmax v0.4s, v0.4s, v17.4s
-	VMOV V0.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f41b // fmin v27.4s, v0.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e31f421 // fmax v1.4s, v1.4s, v17.4s
-	VMOV V1.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f43b // fmin v27.4s, v1.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
 	WORD $0x4e31f442 // fmax v2.4s, v2.4s, v17.4s
-	VMOV V2.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f45b // fmin v27.4s, v2.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc42 // fdiv v2.4s, v2.4s, v27.4s
 	WORD $0x4e31f463 // fmax v3.4s, v3.4s, v17.4s
-	VMOV V3.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f47b // fmin v27.4s, v3.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
 	WORD $0x4e31f484 // fmax v4.4s, v4.4s, v17.4s
-	VMOV V4.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f49b // fmin v27.4s, v4.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc84 // fdiv v4.4s, v4.4s, v27.4s
 	WORD $0x4e31f4a5 // fmax v5.4s, v5.4s, v17.4s
-	VMOV V5.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f4bb // fmin v27.4s, v5.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfca5 // fdiv v5.4s, v5.4s, v27.4s
 	WORD $0x4e31f4c6 // fmax v6.4s, v6.4s, v17.4s
-	VMOV V6.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f4db // fmin v27.4s, v6.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfcc6 // fdiv v6.4s, v6.4s, v27.4s
 	WORD $0x4e31f4e7 // fmax v7.4s, v7.4s, v17.4s
-	VMOV V7.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f4fb // fmin v27.4s, v7.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfce7 // fdiv v7.4s, v7.4s, v27.4s
 	JMP by4Store
@@ -4742,103 +4586,95 @@ by2Swish:
 	FLDPQ 128(R19), (F24, F25)
 	FMOVQ 160(R19), F26
 	WORD $0x4e31f400 // fmax v0.4s, v0.4s, v17.4s
-	VMOV V0.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f41b // fmin v27.4s, v0.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e31f421 // fmax v1.4s, v1.4s, v17.4s
-	VMOV V1.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f43b // fmin v27.4s, v1.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
 	WORD $0x4e31f442 // fmax v2.4s, v2.4s, v17.4s
-	VMOV V2.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f45b // fmin v27.4s, v2.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc42 // fdiv v2.4s, v2.4s, v27.4s
 	WORD $0x4e31f463 // fmax v3.4s, v3.4s, v17.4s
-	VMOV V3.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f47b // fmin v27.4s, v3.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
 	JMP by2Store
@@ -4851,53 +4687,49 @@ by1Swish:
 	FLDPQ 128(R19), (F24, F25)
 	FMOVQ 160(R19), F26
 	WORD $0x4e31f400 // fmax v0.4s, v0.4s, v17.4s
-	VMOV V0.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f41b // fmin v27.4s, v0.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e31f421 // fmax v1.4s, v1.4s, v17.4s
-	VMOV V1.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f43b // fmin v27.4s, v1.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
 	JMP by1Store
@@ -6284,353 +6116,325 @@ by7Swish:
 	FLDPQ 128(R19), (F24, F25)
 	FMOVQ 160(R19), F26
 	WORD $0x4e31f400 // fmax v0.4s, v0.4s, v17.4s
-	VMOV V0.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f41b // fmin v27.4s, v0.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e31f421 // fmax v1.4s, v1.4s, v17.4s
-	VMOV V1.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f43b // fmin v27.4s, v1.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
 	WORD $0x4e31f442 // fmax v2.4s, v2.4s, v17.4s
-	VMOV V2.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f45b // fmin v27.4s, v2.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc42 // fdiv v2.4s, v2.4s, v27.4s
 	WORD $0x4e31f463 // fmax v3.4s, v3.4s, v17.4s
-	VMOV V3.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f47b // fmin v27.4s, v3.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
 	WORD $0x4e31f484 // fmax v4.4s, v4.4s, v17.4s
-	VMOV V4.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f49b // fmin v27.4s, v4.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc84 // fdiv v4.4s, v4.4s, v27.4s
 	WORD $0x4e31f4a5 // fmax v5.4s, v5.4s, v17.4s
-	VMOV V5.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f4bb // fmin v27.4s, v5.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfca5 // fdiv v5.4s, v5.4s, v27.4s
 	WORD $0x4e31f4c6 // fmax v6.4s, v6.4s, v17.4s
-	VMOV V6.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f4db // fmin v27.4s, v6.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfcc6 // fdiv v6.4s, v6.4s, v27.4s
 	WORD $0x4e31f4e7 // fmax v7.4s, v7.4s, v17.4s
-	VMOV V7.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f4fb // fmin v27.4s, v7.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfce7 // fdiv v7.4s, v7.4s, v27.4s
 	WORD $0x4e31f508 // fmax v8.4s, v8.4s, v17.4s
-	VMOV V8.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f51b // fmin v27.4s, v8.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfd08 // fdiv v8.4s, v8.4s, v27.4s
 	WORD $0x4e31f529 // fmax v9.4s, v9.4s, v17.4s
-	VMOV V9.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f53b // fmin v27.4s, v9.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfd29 // fdiv v9.4s, v9.4s, v27.4s
 	WORD $0x4e31f54a // fmax v10.4s, v10.4s, v17.4s
-	VMOV V10.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f55b // fmin v27.4s, v10.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfd4a // fdiv v10.4s, v10.4s, v27.4s
 	WORD $0x4e31f56b // fmax v11.4s, v11.4s, v17.4s
-	VMOV V11.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f57b // fmin v27.4s, v11.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfd6b // fdiv v11.4s, v11.4s, v27.4s
 	WORD $0x4e31f58c // fmax v12.4s, v12.4s, v17.4s
-	VMOV V12.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f59b // fmin v27.4s, v12.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfd8c // fdiv v12.4s, v12.4s, v27.4s
 	WORD $0x4e31f5ad // fmax v13.4s, v13.4s, v17.4s
-	VMOV V13.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f5bb // fmin v27.4s, v13.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfdad // fdiv v13.4s, v13.4s, v27.4s
 	JMP by7Store
@@ -6643,203 +6447,187 @@ by4Swish:
 	FLDPQ 128(R19), (F24, F25)
 	FMOVQ 160(R19), F26
 	WORD $0x4e31f400 // fmax v0.4s, v0.4s, v17.4s
-	VMOV V0.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f41b // fmin v27.4s, v0.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e31f421 // fmax v1.4s, v1.4s, v17.4s
-	VMOV V1.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f43b // fmin v27.4s, v1.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
 	WORD $0x4e31f442 // fmax v2.4s, v2.4s, v17.4s
-	VMOV V2.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f45b // fmin v27.4s, v2.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc42 // fdiv v2.4s, v2.4s, v27.4s
 	WORD $0x4e31f463 // fmax v3.4s, v3.4s, v17.4s
-	VMOV V3.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f47b // fmin v27.4s, v3.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
 	WORD $0x4e31f484 // fmax v4.4s, v4.4s, v17.4s
-	VMOV V4.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f49b // fmin v27.4s, v4.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc84 // fdiv v4.4s, v4.4s, v27.4s
 	WORD $0x4e31f4a5 // fmax v5.4s, v5.4s, v17.4s
-	VMOV V5.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f4bb // fmin v27.4s, v5.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfca5 // fdiv v5.4s, v5.4s, v27.4s
 	WORD $0x4e31f4c6 // fmax v6.4s, v6.4s, v17.4s
-	VMOV V6.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f4db // fmin v27.4s, v6.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfcc6 // fdiv v6.4s, v6.4s, v27.4s
 	WORD $0x4e31f4e7 // fmax v7.4s, v7.4s, v17.4s
-	VMOV V7.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f4fb // fmin v27.4s, v7.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfce7 // fdiv v7.4s, v7.4s, v27.4s
 	JMP by4Store
@@ -6852,103 +6640,95 @@ by2Swish:
 	FLDPQ 128(R19), (F24, F25)
 	FMOVQ 160(R19), F26
 	WORD $0x4e31f400 // fmax v0.4s, v0.4s, v17.4s
-	VMOV V0.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f41b // fmin v27.4s, v0.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e31f421 // fmax v1.4s, v1.4s, v17.4s
-	VMOV V1.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f43b // fmin v27.4s, v1.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
 	WORD $0x4e31f442 // fmax v2.4s, v2.4s, v17.4s
-	VMOV V2.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f45b // fmin v27.4s, v2.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc42 // fdiv v2.4s, v2.4s, v27.4s
 	WORD $0x4e31f463 // fmax v3.4s, v3.4s, v17.4s
-	VMOV V3.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f47b // fmin v27.4s, v3.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc63 // fdiv v3.4s, v3.4s, v27.4s
 	JMP by2Store
@@ -6961,53 +6741,49 @@ by1Swish:
 	FLDPQ 128(R19), (F24, F25)
 	FMOVQ 160(R19), F26
 	WORD $0x4e31f400 // fmax v0.4s, v0.4s, v17.4s
-	VMOV V0.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f41b // fmin v27.4s, v0.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc00 // fdiv v0.4s, v0.4s, v27.4s
 	WORD $0x4e31f421 // fmax v1.4s, v1.4s, v17.4s
-	VMOV V1.B16, V27.B16
-	WORD $0x4eb2f77b // fmin v27.4s, v27.4s, v18.4s
+	WORD $0x4eb2f43b // fmin v27.4s, v1.4s, v18.4s
 	WORD $0x4f90937c // fmul v28.4s, v27.4s, v16.s[0]
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x6ea0fb9f // fneg v31.4s, v28.4s
-	WORD $0x4f90137f // fmla v31.4s, v27.4s, v16.s[0]
-	WORD $0x4fb0137f // fmla v31.4s, v27.4s, v16.s[1]
-	VMOV V20.B16, V29.B16
-	VMOV V21.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V22.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V23.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	VMOV V24.B16, V29.B16
-	VFMLA V31.S4, V30.S4, V29.S4
-	VMOV V25.B16, V30.B16
-	VFMLA V31.S4, V29.S4, V30.S4
-	WORD $0x4e21ab9c // fcvtns v28.4s, v28.4s
-	VADD V26.S4, V28.S4, V28.S4
-	VSHL $23, V28.S4, V28.S4
-	WORD $0x6e3cdfdb // fmul v27.4s, v30.4s, v28.4s
+	WORD $0x4e34d79f // fadd v31.4s, v28.4s, v20.4s
+	WORD $0x4eb4d7fc // fsub v28.4s, v31.4s, v20.4s
+	WORD $0x4f90537c // fmls v28.4s, v27.4s, v16.s[0]
+	WORD $0x4fb0537c // fmls v28.4s, v27.4s, v16.s[1]
+	VMOV V21.B16, V29.B16
+	VMOV V22.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V23.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V24.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VMOV V25.B16, V29.B16
+	VFMLA V28.S4, V30.S4, V29.S4
+	VMOV V26.B16, V30.B16
+	VFMLA V28.S4, V29.S4, V30.S4
+	VSHL $23, V31.S4, V31.S4
+	VADD V19.S4, V31.S4, V31.S4
+	WORD $0x6e3fdfdb // fmul v27.4s, v30.4s, v31.4s
 	WORD $0x4e33d77b // fadd v27.4s, v27.4s, v19.4s
 	WORD $0x6e3bfc21 // fdiv v1.4s, v1.4s, v27.4s
 	JMP by1Store
@@ -7202,32 +6978,32 @@ DATA constants0<>+48(SB)/4, $0x3f800000
 DATA constants0<>+52(SB)/4, $0x3f800000
 DATA constants0<>+56(SB)/4, $0x3f800000
 DATA constants0<>+60(SB)/4, $0x3f800000
-DATA constants0<>+64(SB)/4, $0x3aae0473
-DATA constants0<>+68(SB)/4, $0x3aae0473
-DATA constants0<>+72(SB)/4, $0x3aae0473
-DATA constants0<>+76(SB)/4, $0x3aae0473
-DATA constants0<>+80(SB)/4, $0x3c1e862a
-DATA constants0<>+84(SB)/4, $0x3c1e862a
-DATA constants0<>+88(SB)/4, $0x3c1e862a
-DATA constants0<>+92(SB)/4, $0x3c1e862a
-DATA constants0<>+96(SB)/4, $0x3d635b72
-DATA constants0<>+100(SB)/4, $0x3d635b72
-DATA constants0<>+104(SB)/4, $0x3d635b72
-DATA constants0<>+108(SB)/4, $0x3d635b72
-DATA constants0<>+112(SB)/4, $0x3e75fc8c
-DATA constants0<>+116(SB)/4, $0x3e75fc8c
-DATA constants0<>+120(SB)/4, $0x3e75fc8c
-DATA constants0<>+124(SB)/4, $0x3e75fc8c
-DATA constants0<>+128(SB)/4, $0x3f317214
-DATA constants0<>+132(SB)/4, $0x3f317214
-DATA constants0<>+136(SB)/4, $0x3f317214
-DATA constants0<>+140(SB)/4, $0x3f317214
-DATA constants0<>+144(SB)/4, $0x3f800001
-DATA constants0<>+148(SB)/4, $0x3f800001
-DATA constants0<>+152(SB)/4, $0x3f800001
-DATA constants0<>+156(SB)/4, $0x3f800001
-DATA constants0<>+160(SB)/4, $0x0000007f
-DATA constants0<>+164(SB)/4, $0x0000007f
-DATA constants0<>+168(SB)/4, $0x0000007f
-DATA constants0<>+172(SB)/4, $0x0000007f
+DATA constants0<>+64(SB)/4, $0x4b400000
+DATA constants0<>+68(SB)/4, $0x4b400000
+DATA constants0<>+72(SB)/4, $0x4b400000
+DATA constants0<>+76(SB)/4, $0x4b400000
+DATA constants0<>+80(SB)/4, $0xbaae0473
+DATA constants0<>+84(SB)/4, $0xbaae0473
+DATA constants0<>+88(SB)/4, $0xbaae0473
+DATA constants0<>+92(SB)/4, $0xbaae0473
+DATA constants0<>+96(SB)/4, $0x3c1e862a
+DATA constants0<>+100(SB)/4, $0x3c1e862a
+DATA constants0<>+104(SB)/4, $0x3c1e862a
+DATA constants0<>+108(SB)/4, $0x3c1e862a
+DATA constants0<>+112(SB)/4, $0xbd635b72
+DATA constants0<>+116(SB)/4, $0xbd635b72
+DATA constants0<>+120(SB)/4, $0xbd635b72
+DATA constants0<>+124(SB)/4, $0xbd635b72
+DATA constants0<>+128(SB)/4, $0x3e75fc8c
+DATA constants0<>+132(SB)/4, $0x3e75fc8c
+DATA constants0<>+136(SB)/4, $0x3e75fc8c
+DATA constants0<>+140(SB)/4, $0x3e75fc8c
+DATA constants0<>+144(SB)/4, $0xbf317214
+DATA constants0<>+148(SB)/4, $0xbf317214
+DATA constants0<>+152(SB)/4, $0xbf317214
+DATA constants0<>+156(SB)/4, $0xbf317214
+DATA constants0<>+160(SB)/4, $0x3f800001
+DATA constants0<>+164(SB)/4, $0x3f800001
+DATA constants0<>+168(SB)/4, $0x3f800001
+DATA constants0<>+172(SB)/4, $0x3f800001
 GLOBL constants0<>(SB), RODATA|NOPTR, $176

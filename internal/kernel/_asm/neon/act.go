@@ -6,7 +6,7 @@ import (
 )
 
 // As in ../act, so that the bits are the same: eˣ is 2ⁿ·2ᵗ with t = x·log₂e - n,
-// |t| ≤ ½. log₂e is the sum of two numbers, and 2ᵗ a polynomial.
+// |t| ≤ ½. log₂e is the sum of two numbers, and 2ᵗ a polynomial, here in -t.
 const (
 	log2e   = 1.44269502162933349609375
 	log2eLo = 1.925963033500e-08
@@ -19,13 +19,16 @@ const (
 	least = -89
 	most  = 87
 
-	exponentBias = 127
-	signBit      = 0x80000000
+	// Added to a number, it leaves no bits for a fraction; its own are shifted
+	// out where the exponent's go.
+	rounder = 0x1.8p23
+
+	signBit = 0x80000000
 )
 
 // The odd polynomial of tanh under 0.625 is that of Cephes (Moshier, tanhf.c).
 var (
-	exp2Poly = []float32{1.3276472454890609e-3, 9.675541892647743e-3, 5.550713092088699e-2, 0.24022120237350464, 0.6931469440460205, 1.0000001192092896}
+	exp2Poly = []float32{-1.3276472454890609e-3, 9.675541892647743e-3, -5.550713092088699e-2, 0.24022120237350464, -0.6931469440460205, 1.0000001192092896}
 	tanhPoly = []float32{-5.70498872745e-3, 2.06390887954e-2, -5.37397155531e-2, 1.33314422036e-1, -3.33332819422e-1}
 )
 
@@ -72,12 +75,12 @@ func (a *assembler) hold(first int, log []float32, fs []float32, words ...uint32
 
 // holdExp is what exp needs, and more.
 func (a *assembler) holdExp(first int, more ...float32) constants {
-	return a.hold(first, []float32{log2e, log2eLo}, append(append([]float32{bottom, top, 1}, exp2Poly...), more...), exponentBias, signBit)
+	return a.hold(first, []float32{log2e, log2eLo}, append(append([]float32{bottom, top, 1, rounder}, exp2Poly...), more...), signBit)
 }
 
 // holdNegexp is what negexp needs, and more.
 func (a *assembler) holdNegexp(first int, more ...float32) constants {
-	return a.hold(first, []float32{-log2e, -log2eLo}, append(append([]float32{least, most, 1}, exp2Poly...), more...), exponentBias)
+	return a.hold(first, []float32{-log2e, -log2eLo}, append(append([]float32{least, most, 1, rounder}, exp2Poly...), more...))
 }
 
 // scratch is vectors to spoil.
@@ -98,21 +101,21 @@ func (a *assembler) polynomial(c constants, coefficients []float32, t, p, q int)
 // such an exponent.
 func (a *assembler) power(c constants, narrow bool, x int, s scratch) {
 	a.lane("fmul", s.n, x, c.log, 0)
-	a.v2("frintn", s.n, s.n)
-	a.v2("fneg", s.t, s.n)
-	a.lane("fmla", s.t, x, c.log, 0)
-	a.lane("fmla", s.t, x, c.log, 1)
-	p := a.polynomial(c, exp2Poly, s.t, s.p, s.q)
-	a.v2("fcvtns", s.n, s.n)
-	factors := []int{s.n}
+	a.v3("fadd", s.t, s.n, c.float(rounder)) // n is in the lowest bits
+	a.v3("fsub", s.n, s.t, c.float(rounder))
+	a.lane("fmls", s.n, x, c.log, 0) // -t
+	a.lane("fmls", s.n, x, c.log, 1)
+	p := a.polynomial(c, exp2Poly, s.n, s.p, s.q)
+	factors := []int{s.t}
 	if !narrow {
-		a.halve(s.t, s.n)
-		a.do("VSUB V%d.S4, V%d.S4, V%d.S4", s.t, s.n, s.n)
-		factors = append(factors, s.t)
+		a.do("VSUB V%d.S4, V%d.S4, V%d.S4", c.float(rounder), s.t, s.t)
+		a.halve(s.n, s.t)
+		a.do("VSUB V%d.S4, V%d.S4, V%d.S4", s.n, s.t, s.t)
+		factors = append(factors, s.n)
 	}
 	for i, h := range factors {
-		a.do("VADD V%d.S4, V%d.S4, V%d.S4", c.bits(exponentBias), h, h)
 		a.do("VSHL $23, V%d.S4, V%d.S4", h, h)
+		a.do("VADD V%d.S4, V%d.S4, V%d.S4", c.float(1), h, h) // the exponent's bias
 		to := p
 		if i == len(factors)-1 {
 			to = x
@@ -128,18 +131,17 @@ func (a *assembler) exp(c constants, x int, s scratch) {
 	a.power(c, false, x, s)
 }
 
-// sigmoidDenominator replaces x by 1+e⁻ˣ, for x of least at the least, with holdNegexp.
-func (a *assembler) sigmoidDenominator(c constants, x int, s scratch) {
-	a.v3("fmin", x, x, c.float(most))
-	a.power(c, true, x, s)
-	a.v3("fadd", x, x, c.float(1))
+// sigmoidDenominator writes w = 1+e⁻ˣ, for x of least at the least, with holdNegexp.
+func (a *assembler) sigmoidDenominator(c constants, w, x int, s scratch) {
+	a.v3("fmin", w, x, c.float(most))
+	a.power(c, true, w, s)
+	a.v3("fadd", w, w, c.float(1))
 }
 
 // swish replaces x by x/(1+e⁻ˣ), with holdNegexp; w is spoilt.
 func (a *assembler) swish(c constants, x, w int, s scratch) {
 	a.v3("fmax", x, x, c.float(least)) // -Inf/Inf would be NaN
-	a.copy(w, x)
-	a.sigmoidDenominator(c, w, s)
+	a.sigmoidDenominator(c, w, x, s)
 	a.v3("fdiv", x, x, w)
 }
 
@@ -168,7 +170,7 @@ func act(a *assembler) {
 	f("exp", true, exponents, func() { a.exp(c, x, s) })
 	f("sigmoid", true, negative, func() {
 		a.v3("fmax", x, x, c.float(least))
-		a.sigmoidDenominator(c, x, s)
+		a.sigmoidDenominator(c, x, x, s)
 		a.v3("fdiv", x, c.float(1), x)
 	})
 	f("swish", true, negative, func() { a.swish(c, x, w, s) })

@@ -85,10 +85,10 @@ var (
 		"fcmeq": 0x4e20e400, "fcmge": 0x6e20e400, "fcmgt": 0x6ea0e400,
 	}
 	two = map[string]uint32{ // d, n
-		"fabs": 0x4ea0f800, "fneg": 0x6ea0f800, "frintn": 0x4e218800, "fcvtns": 0x4e21a800,
+		"fabs": 0x4ea0f800, "fneg": 0x6ea0f800, 
 	}
 	byElement = map[string]uint32{ // d, n, one lane of m
-		"fmla": 0x4f801000, "fmul": 0x4f809000,
+		"fmla": 0x4f801000, "fmls": 0x4f805000, "fmul": 0x4f809000,
 	}
 )
 
@@ -106,7 +106,7 @@ func (a *assembler) v2(op string, d, n int) {
 	a.word(encoding(two, op)|uint32(n<<5|d), "%s v%d.4s, v%d.4s", op, d, n)
 }
 
-// lane writes d = n op m[i], or d += n·m[i].
+// lane writes d = n·m[i], or d ± n·m[i].
 func (a *assembler) lane(op string, d, n, m, i int) {
 	a.word(encoding(byElement, op)|uint32(i&1<<21|m<<16|i>>1<<11|n<<5|d), "%s v%d.4s, v%d.4s, v%d.s[%d]", op, d, n, m, i)
 }
