@@ -15,23 +15,27 @@ func (f *fit) tuneAfter(ctx context.Context, p prepared, out fitted) (_ fitted, 
 	if f.checkpoint.stage() == FineTuneStage {
 		out.number = f.checkpoint.head.Best
 	} else {
-		if out.best, err = f.headOn(ctx, p); err != nil {
-			return fitted{}, err
+		out.best, err = f.headOn(ctx, p)
+		if out.best != nil {
+			out.number = out.best.Number
 		}
-		out.number = out.best.Number
+		if err != nil {
+			return out, err
+		}
 		if accuracy := float64(out.best.Right) / float64(out.val); accuracy < f.options.MinAccuracy {
 			f.history.Stopped = fmt.Sprintf("no fine-tuning: the head's validation accuracy is %.3f, below the minimum of %.3f", accuracy, f.options.MinAccuracy)
 			return out, nil
 		}
 		f.checkpoint.headIs(out.number, len(f.history.Epochs))
 	}
-	if out.best, err = f.tune(ctx, out.best, p); err != nil {
-		return fitted{}, err
+	tuned, err := f.tune(ctx, out.best, p)
+	if tuned != nil {
+		out.best = tuned
+		if tuned.Number > 0 {
+			out.number = f.headEpochs() + tuned.Number
+		}
 	}
-	if out.best.Number > 0 {
-		out.number = f.headEpochs() + out.best.Number
-	}
-	return out, nil
+	return out, err
 }
 
 // headEpochs is how many epochs the head took.
@@ -96,10 +100,10 @@ func (f *fit) tune(ctx context.Context, b *train.Best, p prepared) (*train.Best,
 	if b != nil {
 		state.Best = &train.Best{Loss: b.Loss, Right: b.Right, Weights: b.Weights}
 	}
-	b, err = f.train(ctx, j, state)
+	best, err := f.train(ctx, j, state)
 	f.options.FineTune.Batch, f.history.Options.FineTune.Batch = j.Batch, j.Batch
 	f.history.Seconds.FineTune = time.Since(start).Seconds()
-	return b, err
+	return best, err
 }
 
 // tuneJob trains the part of the body after the cut with the head. Without b the

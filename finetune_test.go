@@ -1,6 +1,9 @@
 package argus
 
 import (
+	"context"
+	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -47,6 +50,33 @@ func TestFineTuningThatDoesNotHelpIsNotUsed(t *testing.T) {
 			require.Equal(t, old, w, name)
 		}
 	}
+}
+
+func TestFineTuningThatDivergesLeavesTheBestWeightsBefore(t *testing.T) {
+	data, dir := rgb(t), t.TempDir()
+	o := FitOptions{Epochs: 8, LearningRate: 1e-2, Checkpoint: Checkpoint{Dir: dir, Steps: 1}}
+	head, whole := fittedTo(t, data, o)
+	want, err := head.Predict(context.Background(), scene(9, 9, 1))
+	require.NoError(t, err)
+
+	o.FineTune = FineTune{From: "stem", Epochs: 3, LearningRate: 3e38}
+	c := tinyLearner(t, data.Classes())
+	h, err := c.Fit(context.Background(), data, o)
+	require.ErrorIs(t, err, ErrDiverged)
+	require.ErrorContains(t, err, fmt.Sprintf("the classifier keeps the weights of epoch %d of 8", whole.Best))
+	require.Equal(t, whole.Best, h.Best)
+	require.Equal(t, whole.ValAccuracy, h.ValAccuracy)
+	got, err := c.Predict(context.Background(), scene(9, 9, 1))
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	require.NoFileExists(t, filepath.Join(dir, checkpointFile), "going on from it would lead to the same")
+
+	c = tinyLearner(t, data.Classes())
+	h, err = c.Fit(context.Background(), data, FitOptions{Epochs: 40, LearningRate: 1e3, L2: 1, Optimizer: Optimizer{Kind: SGD, Momentum: -1}})
+	require.ErrorIs(t, err, ErrDiverged, "weights grow by a factor in every step")
+	require.NotEmpty(t, h.Epochs)
+	require.Positive(t, h.Best)
+	require.Equal(t, c.now.Load().info.History, h)
 }
 
 func TestTheHeadHasDropoutBeforeEachOfItsLayers(t *testing.T) {

@@ -2,6 +2,7 @@ package argus
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,7 +19,8 @@ import (
 // From then on c answers with the weights of the epoch with the lowest
 // validation loss. Until then, and after an error or a cancelled ctx, it answers
 // as before; the History then ends where training did, and is nil where it had
-// not begun. The same pictures, network and options give the same bits on the
+// not begun. Only where training diverges after some good epochs does c answer with
+// the best of them, beside the error, which says so. The same pictures, network and options give the same bits on the
 // same machine, whatever the number of cores. With a [Checkpoint] a training that
 // was stopped goes on where it stood, and ends with the same bits, too.
 func (c *Classifier) Fit(ctx context.Context, data Dataset, o FitOptions, hooks ...Hooks) (*History, error) {
@@ -28,10 +30,12 @@ func (c *Classifier) Fit(ctx context.Context, data Dataset, o FitOptions, hooks 
 	defer c.fitting.give()
 	f := fit{c: c, hooks: hooks, start: time.Now()}
 	after, err := f.run(ctx, data, o)
+	if after != nil {
+		c.now.Store(after)
+	}
 	if err != nil {
 		return f.history, inside("fit", err)
 	}
-	c.now.Store(after)
 	return after.info.History, nil
 }
 
@@ -75,9 +79,21 @@ func (f *fit) run(ctx context.Context, data Dataset, o FitOptions) (after *snaps
 	defer f.logs.close()
 	w, err := f.work(ctx, data)
 	f.history.Seconds.Total = time.Since(f.start).Seconds()
+	if errors.Is(err, ErrDiverged) && w.best != nil {
+		after, errAfter := f.after(w)
+		if errAfter != nil {
+			return nil, errors.Join(err, errAfter)
+		}
+		return after, fmt.Errorf("%w; the classifier keeps the weights of epoch %d of %d", err, w.number, len(f.history.Epochs))
+	}
 	if err != nil {
 		return nil, err
 	}
+	return f.after(w)
+}
+
+// after is the classifier with what was learned. There is then nothing to continue.
+func (f *fit) after(w fitted) (*snapshot, error) {
 	model := f.before.model
 	model.Top = topOf(w.head)
 	weights, err := f.before.weights.Of(model.Body, f.prep.shape())
@@ -87,7 +103,8 @@ func (f *fit) run(ctx context.Context, data Dataset, o FitOptions) (after *snaps
 	f.history.Best = w.number
 	f.history.ValAccuracy = wilson(w.best.Right, w.val)
 	info := Info{Origin: f.before.info.Origin, Fit: &f.options, History: f.history}
-	if after, err = newSnapshot(model, nn.Merge(weights, w.best.Weights), f.prep, info, w.body); err != nil {
+	after, err := newSnapshot(model, nn.Merge(weights, w.best.Weights), f.prep, info, w.body)
+	if err != nil {
 		return nil, err
 	}
 	return after, f.checkpoint.remove()

@@ -16,13 +16,13 @@ import (
 // rate is too high, or the weights or pictures are unusable.
 var ErrDiverged = train.ErrDiverged
 
-// A fitted is what training leads to.
+// A fitted is what training leads to; beside an error what it had led to by then.
 type fitted struct {
-	head   nn.Layer // up to the logits
-	body   *nn.Plan // nil: to be made of the weights
-	best   *train.Best
-	number int // of the best epoch in the History
-	val    int // validation pictures
+	head   nn.Layer    // up to the logits
+	body   *nn.Plan    // nil: to be made of the weights
+	best   *train.Best // nil: beside an error, no epoch yet
+	number int         // of the best epoch in the History
+	val    int         // validation pictures
 }
 
 // prepared is what training begins with.
@@ -110,7 +110,8 @@ func (f *fit) learn(ctx context.Context, p prepared) (out fitted, err error) {
 		return f.tuneAfter(ctx, p, out)
 	}
 	out.body = p.run.body
-	if out.best, err = f.trainHead(ctx, p.head, p.in, p.rows); err == nil {
+	out.best, err = f.trainHead(ctx, p.head, p.in, p.rows)
+	if out.best != nil {
 		out.number = out.best.Number
 	}
 	return out, err
