@@ -15,6 +15,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/argus-go/argus/efficientnet"
 	"github.com/argus-go/argus/internal/half"
 	"github.com/argus-go/argus/internal/safetensors"
 	"github.com/argus-go/argus/nn"
@@ -507,4 +509,30 @@ func sealed(data []byte) []byte {
 		return data
 	}
 	return b.Bytes()
+}
+
+func TestALoadedClassifierHoldsItsWeightsOnce(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("it keeps the file's bytes there")
+	}
+	path := filepath.Join(t.TempDir(), "b0.argus")
+	b0, err := efficientnet.New("b0", 10)
+	require.NoError(t, err)
+	require.NoError(t, drawn(t, b0, 10).Save(path))
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	live := func() int64 {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := live()
+	c, err := LoadClassifier(path)
+	require.NoError(t, err)
+	held := live() - before
+	require.Less(t, held, info.Size()*5/4)
+	require.Greater(t, held, info.Size()/2)
+	runtime.KeepAlive(c)
 }
