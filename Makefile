@@ -73,7 +73,7 @@ photographs:
 	ARGUS_PHOTOGRAPHS=10000 go test -count=1 -v -timeout 1h -run ManyPhotographs .
 	ARGUS_KILLS=100 go test -count=1 -v -run 'Killed|Crash' ./augment
 
-# Writes the x86 assembly anew, with avo from internal/kernel/_asm (a module of its own).
+# Writes the assembly anew, that of x86 with avo, from internal/kernel/_asm (a module of its own).
 generate:
 	go generate $(KERNELS)
 

@@ -85,7 +85,7 @@ var (
 		"fcmeq": 0x4e20e400, "fcmge": 0x6e20e400, "fcmgt": 0x6ea0e400,
 	}
 	two = map[string]uint32{ // d, n
-		"fabs": 0x4ea0f800, "fneg": 0x6ea0f800, 
+		"fabs": 0x4ea0f800,
 	}
 	byElement = map[string]uint32{ // d, n, one lane of m
 		"fmla": 0x4f801000, "fmls": 0x4f805000, "fmul": 0x4f809000,
