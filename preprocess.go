@@ -96,9 +96,9 @@ type Preprocess struct {
 	CropFraction float64 `json:"crop_fraction,omitempty"`
 	Border       uint8   `json:"border,omitempty"` // for Pad; 0 is black
 	Filter       Filter  `json:"filter"`
-	// FastJPEG lets JPEG files much bigger than the square be decoded at a half, a
-	// quarter or an eighth of their size: several times as fast for a camera's
-	// photographs. The square then differs by about one level in the mean from that of
+	// FastJPEG lets JPEG files whose sides are 4.4 times the square's or more be decoded
+	// at a half, a quarter or an eighth of their size, which takes a third to a half less
+	// time. The square then differs by less than one level in the mean from that of
 	// the whole picture, and so from that of an image.Image given to Predict.
 	FastJPEG bool `json:"fast_jpeg,omitempty"`
 	// Mean and Std are of red, green and blue. A zero Std takes Mean, Std and
@@ -153,19 +153,28 @@ func (p Preprocess) squareLen() int { return 3 * p.Size * p.Size }
 func (p Preprocess) square(dst []uint8, img *picture.RGB) {
 	src := resize.Image{Pix: img.Pix, W: img.W, H: img.H, Stride: 3 * img.W}
 	to := resize.Image{Pix: dst, W: p.Size, H: p.Size, Stride: 3 * p.Size}
+	box := img.Box()
+	wide, high := box[2]-box[0], box[3]-box[1]
 	switch p.Fit {
 	case Crop:
-		side := max(1, int(p.CropFraction*float64(min(img.W, img.H))))
-		src = src.Crop((img.W-side+1)/2, (img.H-side+1)/2, side, side)
+		if wide == float64(img.W) && high == float64(img.H) {
+			side := max(1, int(p.CropFraction*float64(min(img.W, img.H))))
+			src = src.Crop((img.W-side+1)/2, (img.H-side+1)/2, side, side)
+			box = [4]float64{2: float64(side), 3: float64(side)}
+			break
+		}
+		side := p.CropFraction * min(wide, high)
+		left, top := box[0]+(wide-side)/2, box[1]+(high-side)/2
+		box = [4]float64{left, top, left + side, top + side}
 	case Pad:
 		for i := range dst {
 			dst[i] = p.Border
 		}
-		w, h := p.inside(img.W, img.H)
+		w, h := p.inside(int(8*wide), int(8*high)) // whole numbers, as JPEG's scale may be an eighth
 		to = to.Crop((p.Size-w)/2, (p.Size-h)/2, w, h)
 	}
 	filters := [...]resize.Filter{Bilinear: resize.Bilinear, Bicubic: resize.Bicubic}
-	resize.RGB(to, src, filters[p.Filter])
+	resize.Part(to, src, box, filters[p.Filter])
 }
 
 // decode decodes a file, at the size that the square needs where that is enough.

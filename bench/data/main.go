@@ -117,7 +117,7 @@ func load(data []byte) (*augment.RGB, error) {
 		return nil, err
 	}
 	out := &augment.RGB{W: size, H: size, Pix: make([]uint8, 3*size*size)}
-	resize.RGB(resize.Image{Pix: out.Pix, W: size, H: size, Stride: 3 * size}, resize.Image{Pix: p.Pix, W: p.W, H: p.H, Stride: 3 * p.W}, resize.Bilinear)
+	resize.Part(resize.Image{Pix: out.Pix, W: size, H: size, Stride: 3 * size}, resize.Image{Pix: p.Pix, W: p.W, H: p.H, Stride: 3 * p.W}, p.Box(), resize.Bilinear)
 	p.Free()
 	return out, nil
 }

@@ -375,50 +375,6 @@ func isFlat(b *[64]int16) bool {
 	return or == 0
 }
 
-// putTwo is put of blocks in columns col and col+1.
-func (c *component) putTwo(row, col int, b *[128]int16, flat [2]bool) {
-	if c.n == 8 && !flat[0] && !flat[1] {
-		pixel.Inverses(c.plane[row*8*c.stride+col*8:], c.stride, b, c.q)
-		return
-	}
-	c.put(row, col, (*[64]int16)(b[:64]), flat[0])
-	c.put(row, col+1, (*[64]int16)(b[64:]), flat[1])
-}
-
-// put transforms a block and stores its samples; row counts those of the MCU. Flat says
-// that there is no frequency but 0.
-func (c *component) put(row, col int, b *[64]int16, flat bool) {
-	at := row*c.n*c.stride + col*c.n
-	if flat || c.n == 1 {
-		dc := int32(b[0]) * c.q[0]
-		if c.n == 8 {
-			v := uint64(pixel.Flat(dc)) * 0x0101010101010101
-			for range 8 {
-				binary.LittleEndian.PutUint64(c.plane[at:], v)
-				at += c.stride
-			}
-			return
-		}
-		v := sample((dc + 4) >> 3)
-		for range c.n {
-			out := c.plane[at:][:c.n]
-			for i := range out {
-				out[i] = v
-			}
-			at += c.stride
-		}
-		return
-	}
-	switch c.n {
-	case 2:
-		inverse2(b, c.q, c.plane[at:], c.stride)
-	case 4:
-		inverse4(b, c.q, c.plane[at:], c.stride)
-	default:
-		pixel.Inverse(c.plane[at:], c.stride, b, c.q)
-	}
-}
-
 // rgb joins the planes of a row of MCUs (ITU-T T.871).
 func (d *decoder) rgb(mcus int) {
 	y := &d.comps[0]

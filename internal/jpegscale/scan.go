@@ -84,7 +84,7 @@ func (d *decoder) mcus(comps []*component) error {
 						x := col*c.h + h
 						two := d.now[c.place][128*v:]
 						b := (*[128]int16)(two[x%2*64:])
-						clear(b[:64])
+						*(*[64]int16)(b[:]) = [64]int16{}
 						last, err := d.block(c, b)
 						if err != nil {
 							return err
@@ -107,7 +107,12 @@ func (d *decoder) mcus(comps []*component) error {
 // block decodes a whole block into the first half of b, whose other half it may change,
 // and returns the index of its last frequency, about: 0 where there is no other.
 func (d *decoder) block(c *component, b *[128]int16) (last int, err error) {
-	if err := d.difference(c); err != nil {
+	d.fill()
+	if e := c.dc.fast[d.acc>>(64-lookup)]; e != 0 && e&0xff00 == 0 { // a difference of few bits, or of 0
+		d.acc <<= e & 63
+		d.have -= int(e & 0xff)
+		c.last += e >> 16
+	} else if err := d.difference(c); err != nil {
 		return 0, err
 	}
 	t := c.ac
@@ -117,11 +122,9 @@ func (d *decoder) block(c *component, b *[128]int16) (last int, err error) {
 	acc, have, pos, buf := d.acc, d.have, d.pos, d.buf
 	k := 1
 	for k < 64 {
-		if have < 32 {
-			acc |= binary.BigEndian.Uint64(buf[pos:]) >> (have & 63)
-			pos += (63 - have) >> 3
-			have |= 56
-		}
+		acc |= binary.BigEndian.Uint64(buf[pos:]) >> (have & 63)
+		pos += (63 - have) >> 3
+		have |= 56
 		e := t.fast[acc>>(64-lookup)]
 		length := int(e & 0xff)
 		if v := e >> 16; v != 0 {

@@ -22,7 +22,7 @@ func jpegAt(data []byte, d int, end time.Time, l Limits) (*RGB, error) {
 	case err != nil:
 		return nil, nil
 	}
-	return &RGB{w, h, pix}, nil
+	return &RGB{W: w, H: h, Pix: pix}, nil
 }
 
 func tooSlow(format string, l Limits) *Error {

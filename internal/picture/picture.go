@@ -18,6 +18,17 @@ import (
 type RGB struct {
 	W, H int
 	Pix  []uint8
+
+	box [4]float64 // see Box; zero where it is all of it
+}
+
+// Box is the part of p that the picture fills: left, top, right and bottom. A JPEG of odd
+// sides that was decoded at a half ends within the last pixels.
+func (p *RGB) Box() [4]float64 {
+	if p.box == [4]float64{} {
+		return [4]float64{2: float64(p.W), 3: float64(p.H)}
+	}
+	return p.box
 }
 
 // RGBA copies the picture to one of the standard library.
@@ -152,10 +163,10 @@ func decode(data []byte, l Limits, end time.Time) (rgb *RGB, err error) {
 	return rgb.turned(f.orientation(data)), nil
 }
 
-// DecodeAtLeast is Decode, but a JPEG whose sides are more than twice those wanted may
-// come back at a half, a quarter or an eighth of its size, still 1.1 times as big as w×h
-// or more. Scaled to w×h it then differs from the whole picture by about one level
-// in the mean.
+// DecodeAtLeast is Decode, but a JPEG whose sides are 4.4 times those wanted or more may
+// come back at a half, a quarter or an eighth of its size, still 2.2 times as big as w×h
+// or more. Scaled to w×h, its Box that is, it then differs from the whole picture by less
+// than one level in the mean.
 func DecodeAtLeast(data []byte, w, h int, l Limits) (*RGB, error) {
 	end := time.Now().Add(l.time())
 	if p, err := scaled(data, w, h, l, end); p != nil || err != nil {
@@ -180,7 +191,7 @@ func scaled(data []byte, w, h int, l Limits, end time.Time) (rgb *RGB, err error
 		w, h = h, w
 	}
 	d := 8
-	for d > 1 && (10*c.Width < 11*d*w || 10*c.Height < 11*d*h) {
+	for d > 1 && (5*c.Width < 11*d*w || 5*c.Height < 11*d*h) {
 		d /= 2
 	}
 	if d == 1 {
@@ -189,7 +200,28 @@ func scaled(data []byte, w, h int, l Limits, end time.Time) (rgb *RGB, err error
 	if rgb, err = jpegAt(data, d, end, l); rgb == nil {
 		return nil, err
 	}
-	return rgb.turned(o), nil
+	rgb = rgb.turned(o)
+	rgb.box = scaledBox(rgb, c.Width, c.Height, d, o)
+	return rgb, nil
+}
+
+// scaledBox is where a picture of w×h pixels ends in rgb, which is 1/d of it and was
+// turned.
+func scaledBox(rgb *RGB, w, h, d, orientation int) [4]float64 {
+	across, down := float64(w)/float64(d), float64(h)/float64(d)
+	if orientation >= 5 {
+		across, down = down, across
+	}
+	box := [4]float64{0, 0, across, down}
+	switch orientation {
+	case 2, 3, 6, 7: // right was left
+		box[0], box[2] = float64(rgb.W)-across, float64(rgb.W)
+	}
+	switch orientation {
+	case 3, 4, 7, 8:
+		box[1], box[3] = float64(rgb.H)-down, float64(rgb.H)
+	}
+	return box
 }
 
 // Pixels returns how many pixels Decode would decode, from the header alone, or

@@ -11,16 +11,19 @@ import (
 	"image/color"
 	"image/jpeg"
 	"image/png"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/argus-go/argus/internal/kernel/resize"
 	"github.com/argus-go/argus/internal/shared"
 )
 
@@ -331,4 +334,44 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("%d×%d with %d bytes", p.W, p.H, len(p.Pix))
 		}
 	})
+}
+
+// What lies beside a scaled picture must be where the orientation puts it: else the
+// square is shifted, and differs by more than one level.
+func TestAScaledPictureDiffersByLessThanOneLevelWhateverItsOrientation(t *testing.T) {
+	for o := 1; o <= 8; o++ {
+		data := turnedJPEG(t, o)
+		whole, err := Decode(data, Limits{})
+		require.NoError(t, err)
+		p, err := DecodeAtLeast(data, 20, 20, Limits{})
+		require.NoError(t, err)
+		require.Less(t, p.W, whole.W)
+		require.NotEqual(t, [4]float64{2: float64(p.W), 3: float64(p.H)}, p.Box())
+		square := func(p *RGB) []uint8 {
+			out := make([]uint8, 3*20*20)
+			resize.Part(resize.Image{Pix: out, W: 20, H: 20, Stride: 60}, resize.Image{Pix: p.Pix, W: p.W, H: p.H, Stride: 3 * p.W}, p.Box(), resize.Bilinear)
+			return out
+		}
+		sum := 0
+		for i, v := range square(whole) {
+			d := int(v) - int(square(p)[i])
+			sum += max(d, -d)
+		}
+		require.Less(t, float64(sum)/(3*20*20), 1.0, "orientation %d", o)
+	}
+}
+
+// turnedJPEG is a picture of waves, 133×109 pixels, with an EXIF orientation.
+func turnedJPEG(t *testing.T, orientation int) []byte {
+	m := image.NewRGBA(image.Rect(0, 0, 133, 109))
+	for y := range 109 {
+		for x := range 133 {
+			level := func(k float64) uint8 { return uint8(128 + 100*math.Sin(k*float64(x)/9+float64(y)/7)) }
+			m.SetRGBA(x, y, color.RGBA{level(1), level(.7), level(1.3), 255})
+		}
+	}
+	var b bytes.Buffer
+	require.NoError(t, jpeg.Encode(&b, m, &jpeg.Options{Quality: 95}))
+	exif := append([]byte("Exif\x00\x00II*\x00\x08\x00\x00\x00\x01\x00\x12\x01\x03\x00\x01\x00\x00\x00"), byte(orientation), 0, 0, 0, 0, 0, 0, 0)
+	return slices.Concat(b.Bytes()[:2], segment(0xe1, exif...), b.Bytes()[2:])
 }

@@ -76,3 +76,44 @@ func joined(x0, x1, x2, x3, x4, x5, x6, x7 int32, down int) (_, _, _, _, _, _, _
 	x5, x6 = turned(x5>>down, x6>>down, cos1by12, sin1by12)
 	return x0 + x7, x1 + x6, x2 + x5, x3 + x4, x3 - x4, x2 - x5, x1 - x6, x0 - x7
 }
+
+// Lowest writes 4×4 samples of each of two blocks, side by side: the inverse transform
+// of the lowest 4×4 frequencies, times √½ in each direction, which are the means over
+// 2×2 samples of the whole transform but for frequencies above.
+func Lowest(dst []uint8, stride int, coefs *[128]int16, q *[64]int32) {
+	if stride < 8 || len(dst) < 3*stride+8 {
+		wrong("lowest: %d bytes for rows of %d", len(dst), stride)
+	}
+	best.lowest(dst, stride, coefs, q)
+}
+
+// In units of 2⁻¹³: √⅛, and half of cosine and sine of π/8.
+const (
+	root8by13 = 2896
+	cos8by13  = 3784
+	sin8by13  = 1567
+)
+
+func lowestGo(dst []uint8, stride int, coefs *[128]int16, q *[64]int32) {
+	for block := range 2 {
+		var b [4][4]int32
+		for i := range 4 {
+			at := func(k int) int32 { return int32(coefs[64*block+8*k+i]) * q[8*k+i] }
+			w, x, y, z := four(at(0), at(1), at(2), at(3), 1<<8)
+			b[i] = [4]int32{w >> 9, x >> 9, y >> 9, z >> 9}
+		}
+		for i := range 4 {
+			w, x, y, z := four(b[0][i], b[1][i], b[2][i], b[3][i], 1<<16)
+			for k, v := range [4]int32{w, x, y, z} {
+				dst[k*stride+4*block+i] = clip(v>>17 + 128)
+			}
+		}
+	}
+}
+
+// four is the inverse transform of four points, and half.
+func four(a, b, c, d, half int32) (w, x, y, z int32) {
+	e0, e1 := root8by13*(a+c)+half, root8by13*(a-c)+half
+	o0, o1 := cos8by13*b+sin8by13*d, sin8by13*b-cos8by13*d
+	return e0 + o0, e1 + o1, e1 - o1, e0 - o0
+}

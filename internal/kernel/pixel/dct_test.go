@@ -31,6 +31,7 @@ func TestInverseTransformsEqualTheDefinition(t *testing.T) {
 		other, _ := blockOf(r)
 		two := [128]int16(append(coefs[:], other[:]...))
 		each(t, 7*(stride+8)+16, func(k kernels, dst []uint8) { k.inverses(dst, stride+8, &two, &q) })
+		each(t, 3*stride+8, func(k kernels, dst []uint8) { k.lowest(dst, stride, &two, &q) })
 	}
 }
 

@@ -16,6 +16,7 @@ type kernels struct {
 	across   func(dst, src []uint8, ws *Windows)
 	ycbcr    func(dst, y, cb, cr []uint8, shift int)
 	inverse  func(dst []uint8, stride int, coefs *[64]int16, q *[64]int32)
+	lowest   func(dst []uint8, stride int, coefs *[128]int16, q *[64]int32)
 	inverses func(dst []uint8, stride int, coefs *[128]int16, q *[64]int32)
 }
 

@@ -34,7 +34,7 @@ func implementations() []implementation {
 // What follows gives the assembly whole blocks, and the definition the rest.
 
 var avx2 = kernels{
-	table: tableGo, flip: flipFast, matrix: matrixFast, blend: blendFast, bilinear: bilinearFast, down: downFast, across: acrossFast, ycbcr: ycbcrFast, inverse: inverseFast, inverses: inversesFast,
+	table: tableGo, flip: flipFast, matrix: matrixFast, blend: blendFast, bilinear: bilinearFast, down: downFast, across: acrossFast, ycbcr: ycbcrFast, inverse: inverseFast, inverses: inversesFast, lowest: lowestFast,
 }
 
 func tableAVX512(dst, src []uint8, t *[256]uint8) {
@@ -167,4 +167,8 @@ func inversesFast(dst []uint8, stride int, coefs *[128]int16, q *[64]int32) {
 
 func inversesAVX512(dst []uint8, stride int, coefs *[128]int16, q *[64]int32) {
 	wholeAVX512(&dst[0], stride, &coefs[0], &q[0])
+}
+
+func lowestFast(dst []uint8, stride int, coefs *[128]int16, q *[64]int32) {
+	lowestAVX2(&dst[0], stride, &coefs[0], &q[0])
 }

@@ -1812,3 +1812,166 @@ TEXT ·wholeAVX512(SB), NOSPLIT, $0-32
 	VEXTRACTI32X4   $0x03, Z3, (AX)(CX*1)
 	VZEROUPPER
 	RET
+
+DATA root8by13<>+0(SB)/4, $0x00000b50
+DATA root8by13<>+4(SB)/4, $0x00000b50
+DATA root8by13<>+8(SB)/4, $0x00000b50
+DATA root8by13<>+12(SB)/4, $0x00000b50
+DATA root8by13<>+16(SB)/4, $0x00000b50
+DATA root8by13<>+20(SB)/4, $0x00000b50
+DATA root8by13<>+24(SB)/4, $0x00000b50
+DATA root8by13<>+28(SB)/4, $0x00000b50
+GLOBL root8by13<>(SB), RODATA|NOPTR, $32
+
+DATA cos8by13<>+0(SB)/4, $0x00000ec8
+DATA cos8by13<>+4(SB)/4, $0x00000ec8
+DATA cos8by13<>+8(SB)/4, $0x00000ec8
+DATA cos8by13<>+12(SB)/4, $0x00000ec8
+DATA cos8by13<>+16(SB)/4, $0x00000ec8
+DATA cos8by13<>+20(SB)/4, $0x00000ec8
+DATA cos8by13<>+24(SB)/4, $0x00000ec8
+DATA cos8by13<>+28(SB)/4, $0x00000ec8
+GLOBL cos8by13<>(SB), RODATA|NOPTR, $32
+
+DATA sin8by13<>+0(SB)/4, $0x0000061f
+DATA sin8by13<>+4(SB)/4, $0x0000061f
+DATA sin8by13<>+8(SB)/4, $0x0000061f
+DATA sin8by13<>+12(SB)/4, $0x0000061f
+DATA sin8by13<>+16(SB)/4, $0x0000061f
+DATA sin8by13<>+20(SB)/4, $0x0000061f
+DATA sin8by13<>+24(SB)/4, $0x0000061f
+DATA sin8by13<>+28(SB)/4, $0x0000061f
+GLOBL sin8by13<>(SB), RODATA|NOPTR, $32
+
+DATA halfOf9<>+0(SB)/4, $0x00000100
+DATA halfOf9<>+4(SB)/4, $0x00000100
+DATA halfOf9<>+8(SB)/4, $0x00000100
+DATA halfOf9<>+12(SB)/4, $0x00000100
+DATA halfOf9<>+16(SB)/4, $0x00000100
+DATA halfOf9<>+20(SB)/4, $0x00000100
+DATA halfOf9<>+24(SB)/4, $0x00000100
+DATA halfOf9<>+28(SB)/4, $0x00000100
+GLOBL halfOf9<>(SB), RODATA|NOPTR, $32
+
+DATA halfOf17<>+0(SB)/4, $0x00010000
+DATA halfOf17<>+4(SB)/4, $0x00010000
+DATA halfOf17<>+8(SB)/4, $0x00010000
+DATA halfOf17<>+12(SB)/4, $0x00010000
+DATA halfOf17<>+16(SB)/4, $0x00010000
+DATA halfOf17<>+20(SB)/4, $0x00010000
+DATA halfOf17<>+24(SB)/4, $0x00010000
+DATA halfOf17<>+28(SB)/4, $0x00010000
+GLOBL halfOf17<>(SB), RODATA|NOPTR, $32
+
+DATA middleOfWords<>+0(SB)/4, $0x00800080
+DATA middleOfWords<>+4(SB)/4, $0x00800080
+DATA middleOfWords<>+8(SB)/4, $0x00800080
+DATA middleOfWords<>+12(SB)/4, $0x00800080
+DATA middleOfWords<>+16(SB)/4, $0x00800080
+DATA middleOfWords<>+20(SB)/4, $0x00800080
+DATA middleOfWords<>+24(SB)/4, $0x00800080
+DATA middleOfWords<>+28(SB)/4, $0x00800080
+GLOBL middleOfWords<>(SB), RODATA|NOPTR, $32
+
+DATA fourOfTwo<>+0(SB)/4, $0x00000000
+DATA fourOfTwo<>+4(SB)/4, $0x00000004
+DATA fourOfTwo<>+8(SB)/4, $0x00000001
+DATA fourOfTwo<>+12(SB)/4, $0x00000005
+DATA fourOfTwo<>+16(SB)/4, $0x00000002
+DATA fourOfTwo<>+20(SB)/4, $0x00000006
+DATA fourOfTwo<>+24(SB)/4, $0x00000003
+DATA fourOfTwo<>+28(SB)/4, $0x00000007
+GLOBL fourOfTwo<>(SB), RODATA|NOPTR, $32
+
+// func lowestAVX2(dst *byte, stride int, coefs *int16, q *int32)
+// Requires: AVX, AVX2
+TEXT ·lowestAVX2(SB), NOSPLIT, $0-32
+	MOVQ           dst+0(FP), AX
+	MOVQ           stride+8(FP), CX
+	MOVQ           coefs+16(FP), DX
+	MOVQ           q+24(FP), BX
+	VMOVQ          (DX), X0
+	VMOVHPS        128(DX), X0, X0
+	VPMOVSXWD      X0, Y3
+	VBROADCASTI128 (BX), Y0
+	VPMULLD        Y0, Y3, Y3
+	VMOVQ          16(DX), X0
+	VMOVHPS        144(DX), X0, X0
+	VPMOVSXWD      X0, Y4
+	VBROADCASTI128 32(BX), Y0
+	VPMULLD        Y0, Y4, Y4
+	VMOVQ          32(DX), X0
+	VMOVHPS        160(DX), X0, X0
+	VPMOVSXWD      X0, Y5
+	VBROADCASTI128 64(BX), Y0
+	VPMULLD        Y0, Y5, Y5
+	VMOVQ          48(DX), X0
+	VMOVHPS        176(DX), X0, X0
+	VPMOVSXWD      X0, Y6
+	VBROADCASTI128 96(BX), Y0
+	VPMULLD        Y0, Y6, Y6
+	VPADDD         Y5, Y3, Y0
+	VPSUBD         Y5, Y3, Y3
+	VPMULLD        root8by13<>+0(SB), Y0, Y0
+	VPMULLD        root8by13<>+0(SB), Y3, Y3
+	VPADDD         halfOf9<>+0(SB), Y0, Y0
+	VPADDD         halfOf9<>+0(SB), Y3, Y3
+	VPMULLD        cos8by13<>+0(SB), Y4, Y1
+	VPMULLD        sin8by13<>+0(SB), Y6, Y2
+	VPADDD         Y2, Y1, Y1
+	VPMULLD        sin8by13<>+0(SB), Y4, Y4
+	VPMULLD        cos8by13<>+0(SB), Y6, Y6
+	VPSUBD         Y6, Y4, Y4
+	VPSUBD         Y1, Y0, Y6
+	VPADDD         Y1, Y0, Y0
+	VPSUBD         Y4, Y3, Y5
+	VPADDD         Y4, Y3, Y4
+	VMOVDQA        Y0, Y3
+	VPSRAD         $0x09, Y3, Y3
+	VPSRAD         $0x09, Y4, Y4
+	VPSRAD         $0x09, Y5, Y5
+	VPSRAD         $0x09, Y6, Y6
+	VPUNPCKLDQ     Y4, Y3, Y0
+	VPUNPCKHDQ     Y4, Y3, Y1
+	VPUNPCKLDQ     Y6, Y5, Y2
+	VPUNPCKHDQ     Y6, Y5, Y6
+	VPUNPCKLQDQ    Y2, Y0, Y3
+	VPUNPCKHQDQ    Y2, Y0, Y4
+	VPUNPCKLQDQ    Y6, Y1, Y5
+	VPUNPCKHQDQ    Y6, Y1, Y6
+	VPADDD         Y5, Y3, Y0
+	VPSUBD         Y5, Y3, Y3
+	VPMULLD        root8by13<>+0(SB), Y0, Y0
+	VPMULLD        root8by13<>+0(SB), Y3, Y3
+	VPADDD         halfOf17<>+0(SB), Y0, Y0
+	VPADDD         halfOf17<>+0(SB), Y3, Y3
+	VPMULLD        cos8by13<>+0(SB), Y4, Y1
+	VPMULLD        sin8by13<>+0(SB), Y6, Y2
+	VPADDD         Y2, Y1, Y1
+	VPMULLD        sin8by13<>+0(SB), Y4, Y4
+	VPMULLD        cos8by13<>+0(SB), Y6, Y6
+	VPSUBD         Y6, Y4, Y4
+	VPSUBD         Y1, Y0, Y6
+	VPADDD         Y1, Y0, Y0
+	VPSUBD         Y4, Y3, Y5
+	VPADDD         Y4, Y3, Y4
+	VMOVDQA        Y0, Y3
+	VPSRAD         $0x11, Y3, Y3
+	VPSRAD         $0x11, Y4, Y4
+	VPSRAD         $0x11, Y5, Y5
+	VPSRAD         $0x11, Y6, Y6
+	VPACKSSDW      Y4, Y3, Y3
+	VPACKSSDW      Y6, Y5, Y5
+	VPADDSW        middleOfWords<>+0(SB), Y3, Y3
+	VPADDSW        middleOfWords<>+0(SB), Y5, Y5
+	VPACKUSWB      Y5, Y3, Y3
+	VMOVDQU        fourOfTwo<>+0(SB), Y0
+	VPERMD         Y3, Y0, Y3
+	VMOVQ          X3, (AX)
+	VMOVHPS        X3, (AX)(CX*1)
+	LEAQ           (AX)(CX*2), AX
+	VEXTRACTI128   $0x01, Y3, X0
+	VMOVQ          X0, (AX)
+	VMOVHPS        X0, (AX)(CX*1)
+	VZEROUPPER
+	RET

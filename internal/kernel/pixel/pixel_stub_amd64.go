@@ -39,3 +39,6 @@ func wholeAVX2(dst *byte, stride int, coefs *int16, q *int32)
 
 //go:noescape
 func wholeAVX512(dst *byte, stride int, coefs *int16, q *int32)
+
+//go:noescape
+func lowestAVX2(dst *byte, stride int, coefs *int16, q *int32)

@@ -21,6 +21,7 @@ func main() {
 	acrossFour()
 	ycbcr()
 	whole()
+	lowest()
 	Generate()
 }
 
