@@ -35,8 +35,17 @@ func BackwardInput(crew *parallel.Crew, s Shape, n int, kernel, dy, dx []float32
 		gemm.Mul(crew, false, true, n*s.H*s.W, s.Cin, s.Cout, dy, s.Cout, kernel, s.Cout, dx, s.ldx(), false)
 		return
 	}
-	for _, p := range tableOf(s).backward() {
-		p.run(crew, &s, n, kernel, dy, dx)
+	t := tableOf(s)
+	if w := t.winograd(); w != nil {
+		w.Run(crew, n, kernel, dy, dx, s.ldx())
+		return
+	}
+	t.backwardInput(crew, &s, n, kernel, dy, dx)
+}
+
+func (t *table) backwardInput(crew *parallel.Crew, s *Shape, n int, kernel, dy, dx []float32) {
+	for _, p := range t.backward() {
+		p.run(crew, s, n, kernel, dy, dx)
 	}
 }
 

@@ -67,7 +67,7 @@ type Conv struct {
 func New(s Shape, kernel []float32) *Conv {
 	s.check()
 	if w := newWinograd(s, kernel); w != nil {
-		return &Conv{Shape: s, winograd: w}
+		return &Conv{Shape: s, table: tableOf(s), winograd: w}
 	}
 	return newDirect(s, kernel)
 }
@@ -84,8 +84,10 @@ func newDirect(s Shape, kernel []float32) *Conv {
 // Repack takes over new values of the kernel. Nobody may run c meanwhile.
 func (c *Conv) Repack(crew *parallel.Crew, kernel []float32) {
 	if c.winograd != nil {
-		c.winograd.Repack(crew, kernel)
-		return
+		if c.winograd.Repack(crew, kernel) {
+			return
+		}
+		*c = *newDirect(c.Shape, kernel)
 	}
 	c.kernel.Repack(crew, kernel)
 }

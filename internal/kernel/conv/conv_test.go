@@ -171,7 +171,11 @@ func checkShape(t *testing.T, crew *parallel.Crew, s Shape, n int) {
 		requirePixels(t, wantY, y, s.Cout, ldy, msg)
 
 		dx := guard.NewOutput(t, (n*s.H*s.W-1)*s.ldx()+s.Cin)
-		BackwardInput(crew, s, n, k, dy, dx.V)
+		if s.pointwise() {
+			BackwardInput(crew, s, n, k, dy, dx.V)
+		} else {
+			tableOf(s).backwardInput(crew, &s, n, k, dy, dx.V)
+		}
 		requirePixels(t, wantDx, dx, s.Cin, s.ldx(), "dx of "+msg)
 
 		dk := guard.NewOutput(t, len(k))

@@ -6,6 +6,7 @@ import (
 	"weak"
 
 	"github.com/argus-go/argus/internal/kernel/gemm"
+	"github.com/argus-go/argus/internal/kernel/winograd"
 )
 
 // A table tells where the pixels lie that a shape's convolution gathers. It is
@@ -13,6 +14,7 @@ import (
 type table struct {
 	forward  func() *gemm.Rows // M: output pixels
 	backward func() []phase
+	winograd func() *winograd.Backward // in place of backward; nil: not
 }
 
 var tables sync.Map // Shape → weak.Pointer[table]
@@ -40,6 +42,7 @@ func newTable(s Shape) *table {
 	return &table{
 		forward:  sync.OnceValue(func() *gemm.Rows { return forwardRows(s) }),
 		backward: sync.OnceValue(func() []phase { return phases(s) }),
+		winograd: sync.OnceValue(func() *winograd.Backward { return newWinogradBackward(s) }),
 	}
 }
 

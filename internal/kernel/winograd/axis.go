@@ -80,6 +80,7 @@ var (
 	f11 = &axis{out: 1, taps: 1, size: 1, into: one, kernel: one, from: one}
 	f23 = toom(2, 3, 0, 1, -1)
 	f43 = toom(4, 3, 0, 1, -1, -2, 0.5)
+	f45 = toom(4, 5, 0, 1, -1, 2, -2, 0.5, -0.5)
 	f37 = toom(3, 7, 0, 1, -1, 2, -2, 0.75, -0.75, -0.25)
 	one = [][]float64{{1}}
 )

@@ -3,7 +3,7 @@ package winograd
 import "slices"
 
 // maxPoints bounds the elements of a tile.
-const maxPoints = 36
+const maxPoints = 64
 
 // A tile is the pixels and the elements of one tile, c channels each. The
 // assembly reads the fields at their offsets: ../_asm/winograd knows them.
@@ -25,8 +25,9 @@ type transform struct{ into, from func(t *tile) }
 
 // An implementation has transforms for some forms; the others are portable.
 type implementation struct {
-	name   string
-	tables map[[2]int]transform // by points down and across; in one direction alone: by 1 and its points
+	name    string
+	combine func(dst, src []float32, distances []int, factors []float32)
+	tables  map[[2]int]transform // by points down and across; in one direction alone: by 1 and its points
 }
 
 func (m *implementation) transform(f form) transform {
@@ -59,4 +60,4 @@ func Use(name string) (restore func()) {
 	return func() { best = old }
 }
 
-var portable = &implementation{name: "portable"}
+var portable = &implementation{name: "portable", combine: combine}

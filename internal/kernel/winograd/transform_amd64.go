@@ -3,6 +3,7 @@
 package winograd
 
 import (
+	"slices"
 	"unsafe"
 
 	"github.com/argus-go/argus/internal/cpu"
@@ -21,16 +22,18 @@ func implementations() (list []*implementation) {
 	return append(list, portable)
 }
 
-var avx512 = &implementation{"avx512", map[[2]int]transform{
+var avx512 = &implementation{"avx512", combination(combineAVX512), map[[2]int]transform{
 	{4, 4}: assembly(into4x4AVX512, from4x4AVX512),
 	{6, 6}: assembly(into6x6AVX512, from6x6AVX512),
+	{8, 8}: assembly(into8x8AVX512, from8x8AVX512),
 	{1, 6}: assembly(into6AVX512, from6AVX512),
 	{1, 9}: assembly(into9AVX512, from9AVX512),
 }}
 
-var avx2 = &implementation{"avx2", map[[2]int]transform{
+var avx2 = &implementation{"avx2", combination(combineAVX2), map[[2]int]transform{
 	{4, 4}: assembly(into4x4AVX2, from4x4AVX2),
 	{6, 6}: assembly(into6x6AVX2, from6x6AVX2),
+	{8, 8}: assembly(into8x8AVX2, from8x8AVX2),
 	{1, 6}: assembly(into6AVX2, from6AVX2),
 	{1, 9}: assembly(into9AVX2, from9AVX2),
 }}
@@ -39,5 +42,12 @@ func assembly(into, from func(*byte)) transform {
 	return transform{
 		func(t *tile) { into((*byte)(unsafe.Pointer(t))) },
 		func(t *tile) { from((*byte)(unsafe.Pointer(t))) },
+	}
+}
+
+func combination(f func(dst, src *float32, distances *int, factors *float32, terms, n int)) func(dst, src []float32, distances []int, factors []float32) {
+	return func(dst, src []float32, distances []int, factors []float32) {
+		_ = src[slices.Max(distances)+len(dst)-1]
+		f(&dst[0], &src[0], &distances[0], &factors[0], len(factors), len(dst))
 	}
 }

@@ -1,5 +1,15 @@
 package winograd
 
+// combine computes dst[i] = Σj src[distances[j]+i]·factors[j].
+func combine(dst, src []float32, distances []int, factors []float32) {
+	clear(dst)
+	for j, f := range factors {
+		for i, v := range src[distances[j]:][:len(dst)] {
+			dst[i] += f * v
+		}
+	}
+}
+
 // pixel is where channel c of pixel p is.
 func (t *tile) pixel(p, c int) *float32 {
 	if o := t.offs[p]; o >= 0 {

@@ -5,6 +5,9 @@
 package winograd
 
 //go:noescape
+func combineAVX512(dst *float32, src *float32, distances *int, factors *float32, terms int, n int)
+
+//go:noescape
 func into6x6AVX512(t *byte)
 
 //go:noescape
@@ -15,6 +18,12 @@ func into4x4AVX512(t *byte)
 
 //go:noescape
 func from4x4AVX512(t *byte)
+
+//go:noescape
+func into8x8AVX512(t *byte)
+
+//go:noescape
+func from8x8AVX512(t *byte)
 
 //go:noescape
 func into6AVX512(t *byte)
@@ -29,6 +38,9 @@ func into9AVX512(t *byte)
 func from9AVX512(t *byte)
 
 //go:noescape
+func combineAVX2(dst *float32, src *float32, distances *int, factors *float32, terms int, n int)
+
+//go:noescape
 func into6x6AVX2(t *byte)
 
 //go:noescape
@@ -39,6 +51,12 @@ func into4x4AVX2(t *byte)
 
 //go:noescape
 func from4x4AVX2(t *byte)
+
+//go:noescape
+func into8x8AVX2(t *byte)
+
+//go:noescape
+func from8x8AVX2(t *byte)
 
 //go:noescape
 func into6AVX2(t *byte)

@@ -11,6 +11,7 @@ package winograd
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/argus-go/argus/internal/kernel/gemm"
 	"github.com/argus-go/argus/internal/kernel/vec"
@@ -34,9 +35,11 @@ type Conv struct {
 	Shape
 	form
 	grid
-	kernel []*gemm.Packed // one for each product of a tile
 	transform
-	zeros []float32
+	impl   *implementation
+	kernel []*gemm.Packed // one for each product of a tile
+	turned bool           // the kernel that packed values are of is turned by 180°, and its channels swapped
+	zeros  []float32
 }
 
 // New transforms and packs kernel [KH][KW][Cin][Cout]; or returns nil where
@@ -50,49 +53,123 @@ func New(s Shape, kernel []float32) *Conv {
 }
 
 func newConv(s Shape, f form, kernel []float32) *Conv {
-	c := &Conv{Shape: s, form: f, grid: newGrid(&s, f), transform: best.transform(f), zeros: make([]float32, max(s.Cin, s.Cout))}
-	c.kernel = make([]*gemm.Packed, f.points())
-	u := vec.Floats.Take(s.Cin * s.Cout)
-	for p := range c.kernel {
-		c.element(p, kernel, *u)
-		c.kernel[p] = gemm.Pack(*u, s.Cin, s.Cout, s.Cout, false)
-	}
-	vec.Floats.Give(u)
+	c := &Conv{}
+	c.shape(s, f)
+	c.pack(nil, kernel)
 	return c
 }
 
-// Repack takes over new values of the kernel. Nobody may run c meanwhile.
-func (c *Conv) Repack(crew *parallel.Crew, kernel []float32) {
+// shape makes c one for kernels to be packed.
+func (c *Conv) shape(s Shape, f form) {
+	*c = Conv{Shape: s, form: f, grid: newGrid(&s, f), transform: best.transform(f), impl: best, zeros: make([]float32, max(s.Cin, s.Cout)), turned: c.turned}
+	c.kernel = make([]*gemm.Packed, f.points())
+}
+
+// Repack takes over new values of the kernel, and others to come: from the
+// first time on the form is that for kernels that change. Where there is none it
+// returns false and has done nothing. Nobody may run c meanwhile.
+func (c *Conv) Repack(crew *parallel.Crew, kernel []float32) bool {
+	f, ok := c.form.changing()
+	if !ok {
+		return false
+	}
+	if f != c.form {
+		c.shape(c.Shape, f)
+	}
+	c.pack(crew, kernel)
+	return true
+}
+
+func (c *Conv) pack(crew *parallel.Crew, kernel []float32) {
+	if need := c.KH * c.KW * c.Cin * c.Cout; len(kernel) < need {
+		panic(fmt.Sprintf("winograd: kernel has %d elements, needs %d", len(kernel), need))
+	}
 	crew.Do(len(c.kernel), func(p int) {
 		u := vec.Floats.Take(c.Cin * c.Cout)
 		c.element(p, kernel, *u)
-		c.kernel[p].Repack(nil, *u)
+		switch {
+		case c.kernel[p] != nil:
+			c.kernel[p].Repack(nil, *u)
+		case c.turned:
+			c.kernel[p] = gemm.Pack(*u, c.Cin, c.Cout, c.Cin, true)
+		default:
+			c.kernel[p] = gemm.Pack(*u, c.Cin, c.Cout, c.Cout, false)
+		}
 		vec.Floats.Give(u)
 	})
 }
 
-// element computes element p of the transformed kernel, u [Cin][Cout].
+// element computes element p of the transformed kernel, u [Cin][Cout], or
+// where it is turned [Cout][Cin].
 func (c *Conv) element(p int, kernel, u []float32) {
-	if need := c.KH * c.KW * len(u); len(kernel) < need {
-		panic(fmt.Sprintf("winograd: kernel has %d elements, needs %d", len(kernel), need))
-	}
-	down, across := c.down.kernel[p/c.across.size], c.across.kernel[p%c.across.size]
-	var room [512]float64
-	for at := 0; at < len(u); at += len(room) {
-		part := u[at:min(at+len(room), len(u))]
-		sums := room[:len(part)]
-		clear(sums)
-		for i, a := range down {
-			for j, b := range across {
-				if f := a * b; f != 0 {
-					for k, w := range kernel[(i*c.KW+j)*len(u)+at:][:len(sums)] {
-						sums[k] += f * float64(w)
-					}
-				}
+	t := terms.Get().(*term)
+	n := 0
+	for i, a := range c.down.kernel[p/c.across.size] {
+		for j, b := range c.across.kernel[p%c.across.size] {
+			if a*b == 0 {
+				continue
 			}
-		}
-		for k, v := range sums {
-			part[k] = float32(v)
+			tap := i*c.KW + j
+			if c.turned {
+				tap = c.KH*c.KW - 1 - tap
+			}
+			t.distances[n], t.factors[n] = tap*len(u), float32(a*b)
+			n++
 		}
 	}
+	c.impl.combine(u, kernel, t.distances[:n], t.factors[:n])
+	terms.Put(t)
+}
+
+// A term is what the taps of a kernel are multiplied by.
+type term struct {
+	distances [maxTaps]int
+	factors   [maxTaps]float32
+}
+
+// maxTaps bounds what a kernel has.
+const maxTaps = 25
+
+var terms = sync.Pool{New: func() any { return new(term) }}
+
+// A Backward is the gradient of a convolution with respect to its input, which
+// is a convolution with the kernel turned by 180°, its channels swapped.
+type Backward struct {
+	Shape
+	form
+	idle sync.Pool
+}
+
+// NewBackward returns the gradient for a shape, or nil where nothing is gained
+// by this package.
+func NewBackward(s Shape) *Backward {
+	back := backward(s)
+	f, ok := choose(&back)
+	if ok {
+		f, ok = f.changing()
+	}
+	if !ok {
+		return nil
+	}
+	return &Backward{Shape: back, form: f}
+}
+
+func backward(s Shape) Shape {
+	return Shape{
+		H: s.OutH, W: s.OutW, Cin: s.Cout, Cout: s.Cin, KH: s.KH, KW: s.KW,
+		Top: s.KH - 1 - s.Top, Left: s.KW - 1 - s.Left, OutH: s.H, OutW: s.W, LdX: s.Cout,
+	}
+}
+
+// Run computes dx [n][H][W], pixels ld floats apart, from dy
+// [n][OutH][OutW][Cout] and kernel [KH][KW][Cin][Cout].
+func (b *Backward) Run(crew *parallel.Crew, n int, kernel, dy, dx []float32, ld int) {
+	c, ok := b.idle.Get().(*Conv)
+	if !ok || c.impl != best {
+		c = &Conv{turned: true}
+		c.shape(b.Shape, b.form)
+	}
+	c.pack(crew, kernel)
+	c.Run(crew, n, dy, dx, ld, gemm.Epilogue{})
+	b.idle.Put(c)
 }

@@ -22,6 +22,7 @@ var forms = []struct {
 }{
 	{"F(2×2,3×3)", form{f23, f23}, 5e-6},
 	{"F(4×4,3×3)", form{f43, f43}, 3e-5},
+	{"F(4×4,5×5)", form{f45, f45}, 5e-5},
 	{"F(4,3) across", form{f11, f43}, 1e-5},
 	{"F(4,3) down", form{f43, f11}, 1e-5},
 	{"F(3,7) across", form{f11, f37}, 3e-5},
@@ -142,7 +143,7 @@ func TestEveryFormEqualsTheDefinitionOnOddShapes(t *testing.T) {
 				msg := fmt.Sprintf("%s %s %+v", name, f.name, s)
 				ldy := s.Cout + 5
 				c := newConv(s, f.form, make([]float32, len(k)))
-				c.Repack(crew, k)
+				c.pack(crew, k)
 				for _, group := range []int{1, 4, 1000} {
 					c.group = group
 					y := guard.NewOutput(t, (n*s.OutH*s.OutW-1)*ldy+s.Cout)
@@ -303,6 +304,68 @@ func TestNumbersThatAreNotFiniteReachEveryPixelThatSeesThem(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestBackwardEqualsTheDefinition(t *testing.T) {
+	crew := crew(t, 3)
+	for _, f := range forms {
+		for _, s := range odd(f.form) {
+			const n = 2
+			r := random()
+			k := guard.Normal(t, r, s.KH*s.KW*s.Cin*s.Cout)
+			dy := guard.Normal(t, r, n*s.OutH*s.OutW*s.Cout)
+			want := defineBackward(s, n, k, dy)
+			b := NewBackward(Shape{H: 1, W: 1, Cin: 32, Cout: 32, KH: 3, KW: 3, OutH: 1, OutW: 1, LdX: 32})
+			if b == nil {
+				t.Skip("no assembly")
+			}
+			b.Shape = backward(s)
+			b.form = f.form
+			for range 2 {
+				dx := guard.NewOutput(t, (n*s.H*s.W-1)*s.LdX+s.Cin)
+				b.Run(crew, n, k, dy, dx.V, s.LdX)
+				compare(t, want, dx, s.Cin, s.LdX, f.limit*2*math.Sqrt(float64(s.KH*s.KW*s.Cout)), fmt.Sprintf("%s %+v", f.name, s))
+			}
+		}
+	}
+}
+
+// defineBackward is the definition of the gradient: dx [n][H][W][Cin].
+func defineBackward(s Shape, n int, k, dy []float32) []float64 {
+	dx := make([]float64, n*s.H*s.W*s.Cin)
+	for p := range n * s.OutH * s.OutW {
+		b, oy, ox := p/(s.OutH*s.OutW), p/s.OutW%s.OutH, p%s.OutW
+		for tap := range s.KH * s.KW {
+			v, u := oy-s.Top+tap/s.KW, ox-s.Left+tap%s.KW
+			if v < 0 || v >= s.H || u < 0 || u >= s.W {
+				continue
+			}
+			for ci := range s.Cin {
+				for co, w := range k[(tap*s.Cin+ci)*s.Cout:][:s.Cout] {
+					dx[((b*s.H+v)*s.W+u)*s.Cin+ci] += float64(dy[p*s.Cout+co]) * float64(w)
+				}
+			}
+		}
+	}
+	return dx
+}
+
+// Kernels that change are transformed in their own form, new ones as before.
+func TestRepackTakesOverANewKernel(t *testing.T) {
+	s := shape(form{f43, f43}, 20, 21, 18, 20, true)
+	r := random()
+	x, k := guard.Normal(t, r, s.H*s.W*s.Cin), guard.Normal(t, r, 9*s.Cin*s.Cout)
+	c := New(s, make([]float32, len(k)))
+	if c == nil {
+		t.Skip("no assembly")
+	}
+	for range 2 {
+		require.True(t, c.Repack(nil, k))
+		y := guard.NewOutput(t, s.OutH*s.OutW*s.Cout)
+		c.Run(nil, 1, x, y.V, s.Cout, gemm.Epilogue{})
+		compare(t, define(s, 1, x, k), y, s.Cout, s.Cout, 1e-4, "repacked")
+		k = guard.Normal(t, r, len(k))
+	}
 }
 
 func TestASteadyRunMakesLittleGarbage(t *testing.T) {

@@ -316,6 +316,60 @@ func size(h, n int) string {
 	return fmt.Sprintf("%dx%d", h, n)
 }
 
+// combine writes the sum of n values times a factor each, of vectors that
+// begin at some distances from src.
+func combine(v lanes.ISA) {
+	TEXT("combine"+v.Name, NOSPLIT, "func(dst, src *float32, distances *int, factors *float32, terms, n int)")
+	Pragma("noescape")
+	dst, src, distances, factors := reg.GPPhysical(reg.RDI), reg.GPPhysical(reg.RSI), reg.GPPhysical(reg.R8), reg.GPPhysical(reg.R9)
+	terms, n, i, p := reg.GPPhysical(reg.R10), reg.GPPhysical(reg.RBX), reg.GPPhysical(reg.RDX), reg.GPPhysical(reg.R11)
+	Load(Param("dst"), dst)
+	Load(Param("src"), src)
+	Load(Param("distances"), distances)
+	Load(Param("factors"), factors)
+	Load(Param("terms"), terms)
+	Load(Param("n"), n)
+	v.Tail(n, ptr)
+	block := func(label string, vectors int, tail bool) {
+		for u := range vectors {
+			VXORPS(v.R(u), v.R(u), v.R(u))
+		}
+		XORQ(i, i)
+		Label(label)
+		MOVQ(Mem{Base: distances, Index: i, Scale: 8}, p)
+		LEAQ(Mem{Base: src, Index: p, Scale: 4}, p)
+		VBROADCASTSS(Mem{Base: factors, Index: i, Scale: 4}, v.R(8))
+		for u := range vectors {
+			v.Load(lanes.At(p, u*v.Bytes()), v.R(4+u), tail)
+			VFMADD231PS(v.R(4+u), v.R(8), v.R(u))
+		}
+		INCQ(i)
+		CMPQ(i, terms)
+		JL(LabelRef(label))
+		for u := range vectors {
+			v.Store(v.R(u), lanes.At(dst, u*v.Bytes()), tail)
+		}
+	}
+	for _, vectors := range []int{4, 1} {
+		label := fmt.Sprintf("by%d", vectors)
+		Label(label)
+		CMPQ(n, U8(uint8(vectors*v.Lanes)))
+		JL(LabelRef(label + "Not"))
+		block(label+"Term", vectors, false)
+		ADDQ(U32(uint32(vectors*v.Bytes())), dst)
+		ADDQ(U32(uint32(vectors*v.Bytes())), src)
+		SUBQ(U8(uint8(vectors*v.Lanes)), n)
+		JMP(LabelRef(label))
+		Label(label + "Not")
+	}
+	TESTQ(n, n)
+	JZ(LabelRef("done"))
+	block("tailTerm", 1, true)
+	Label("done")
+	VZEROUPPER()
+	RET()
+}
+
 var one = [][]float64{{1}}
 
 func main() {
@@ -323,9 +377,10 @@ func main() {
 	lanes.Masks()
 	f11 := axis{one, one}
 	f23, f43 := toom(2, 3, 0, 1, -1), toom(4, 3, 0, 1, -1, -2, 0.5)
+	f45 := toom(4, 5, 0, 1, -1, 2, -2, 0.5, -0.5)
 	f37 := toom(3, 7, 0, 1, -1, 2, -2, 0.75, -0.75, -0.25)
 	k := &constants{table: GLOBL("constants", 24)}
-	for _, a := range []axis{f23, f43, f37} {
+	for _, a := range []axis{f23, f43, f37, f45} {
 		for _, m := range [][][]float64{a.into, a.from} {
 			for _, row := range m {
 				for _, c := range row {
@@ -335,7 +390,8 @@ func main() {
 		}
 	}
 	for _, v := range lanes.Both {
-		for _, a := range []struct{ down, across axis }{{f43, f43}, {f23, f23}, {f11, f43}, {f11, f37}} {
+		combine(v)
+		for _, a := range []struct{ down, across axis }{{f43, f43}, {f23, f23}, {f45, f45}, {f11, f43}, {f11, f37}} {
 			into(v, k, a.down.into, a.across.into)
 			from(v, k, a.down.from, a.across.from)
 		}
