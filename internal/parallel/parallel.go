@@ -27,6 +27,9 @@ type Crew struct {
 // alone rather than fight.
 var hired atomic.Int64
 
+// The jobs before the first and after the last.
+var none, last = new(job), &job{last: true}
+
 // Begin starts a crew of at most the given number of threads, its caller
 // included; 0 means GOMAXPROCS. It must be ended.
 func Begin(threads int) *Crew {
@@ -37,7 +40,7 @@ func Begin(threads int) *Crew {
 	}
 	if c.threads > 1 {
 		c.wake = make(chan struct{}, c.threads-1)
-		c.job.Store(new(job))
+		c.job.Store(none)
 		c.hire()
 	}
 	return c
@@ -52,7 +55,7 @@ func (c *Crew) hire() {
 		}
 		if hired.CompareAndSwap(now, now+1) {
 			c.helpers++
-			go c.help(c.turn.Load())
+			go c.help(c.helpers, c.turn.Load())
 		}
 	}
 }
@@ -72,7 +75,13 @@ func (c *Crew) End() {
 	}
 	hired.Add(-int64(c.helpers))
 	c.helpers = 0
-	c.publish(&job{last: true}, c.threads-1)
+	c.publish(last, c.threads-1)
+	for _, j := range c.jobs {
+		if j.held.Load() == 0 {
+			spare.Put(j)
+		}
+	}
+	c.jobs = nil
 }
 
 // Do runs f(0) … f(n-1), in any order and on any thread of the crew, and
@@ -108,7 +117,7 @@ func (c *Crew) do(n int, t task) {
 	j := c.fresh(n, t)
 	c.publish(j, n-1)
 	defer j.wait()
-	j.drain()
+	j.drain(0)
 }
 
 // publish shows j to the helpers and wakes up to n sleeping ones.
@@ -136,24 +145,25 @@ func (c *Crew) claim() bool {
 	}
 }
 
-// help works on the jobs after turn last, until the one that says it was the last.
-func (c *Crew) help(last uint64) {
+// help works, as one of the threads, on the jobs after a turn, until the one that
+// says it was the last.
+func (c *Crew) help(thread int, turn uint64) {
 	for {
-		last = c.next(last)
-		if !c.work() {
+		turn = c.next(turn)
+		if !c.work(thread) {
 			return
 		}
 	}
 }
 
 // work takes part in the newest job, and says whether there are to be more.
-func (c *Crew) work() bool {
+func (c *Crew) work(thread int) bool {
 	j := c.hold()
 	defer j.held.Add(-1)
 	if j.last {
 		return false
 	}
-	j.drain()
+	j.drain(thread)
 	return true
 }
 
