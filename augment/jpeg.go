@@ -2,6 +2,9 @@ package augment
 
 import (
 	"cmp"
+	"sync"
+
+	"github.com/argus-go/argus/internal/kernel/pixel"
 )
 
 // JPEG gives the picture the artefacts of a JPEG file of a quality from Min to
@@ -56,14 +59,44 @@ func steps(table *[64]int32, quality int) (q [64]int32) {
 func compressed(p *RGB, quality int) *RGB {
 	// Planes are of whole blocks of 16×16 pixels, edges repeated.
 	w, h := (p.W+15)&^15, (p.H+15)&^15
-	luma, cb, cr := make([]int16, w*h), make([]int16, w*h/4), make([]int16, w*h/4)
+	r := planes.Get().(*planeRoom)
+	defer planes.Put(r)
+	r.words, r.bytes = grown(r.words, w*h*3/2), grown(r.bytes, w*h*3/2)
+	luma, cb, cr := r.words[:w*h], r.words[w*h:w*h*5/4], r.words[w*h*5/4:]
 	split(p, luma, cb, cr, w, h)
 	q := steps(&quantization[0], quality)
-	coarse(luma, w, h, &q)
+	coarse(r.bytes[:w*h], luma, w, &q)
 	q = steps(&quantization[1], quality)
-	coarse(cb, w/2, h/2, &q)
-	coarse(cr, w/2, h/2, &q)
-	return joined(p.W, p.H, luma, cb, cr, w)
+	coarse(r.bytes[w*h:], r.words[w*h:], w/2, &q)
+	out := blank(p.W, p.H)
+	for y := range p.H {
+		c := y / 2 * (w / 2)
+		pixel.YCbCrRounded(out.Pix[3*y*p.W:][:3*p.W], r.bytes[y*w:][:p.W], r.bytes[w*h+c:w*h*5/4], r.bytes[w*h*5/4+c:], 1)
+	}
+	return out
+}
+
+// coarse rounds the frequencies of a plane with rows of w samples.
+func coarse(dst []uint8, src []int16, w int, q *[64]int32) {
+	for at := 0; at < len(src); at += 8 * w {
+		pixel.Coarse(dst[at:at+8*w], src[at:at+8*w], w, q)
+	}
+}
+
+// planeRoom is of luma and both chromas.
+type planeRoom struct {
+	words []int16
+	bytes []uint8
+}
+
+var planes = sync.Pool{New: func() any { return new(planeRoom) }}
+
+// grown is s with n elements, whatever they are.
+func grown[E any](s []E, n int) []E {
+	if cap(s) < n {
+		return make([]E, n)
+	}
+	return s[:n]
 }
 
 // split writes luma, and chroma of 2×2 pixels, less 128 (T.871).
@@ -91,120 +124,4 @@ func split(p *RGB, luma, cb, cr []int16, w, h int) {
 			}
 		}
 	}
-}
-
-func joined(width, height int, luma, cb, cr []int16, w int) *RGB {
-	p := blank(width, height)
-	for y := range height {
-		row, c := luma[y*w:][:width], y/2*(w/2)
-		out := p.Pix[3*y*width:]
-		for x, v := range row {
-			b, r := int32(cb[c+x/2]), int32(cr[c+x/2])
-			l := (int32(v)+128)<<16 + halfUnit
-			d := out[3*x : 3*x+3 : 3*x+3]
-			d[0] = clip((l + 91881*r) >> 16)
-			d[1] = clip((l - 22554*b - 46802*r) >> 16)
-			d[2] = clip((l + 116130*b) >> 16)
-		}
-	}
-	return p
-}
-
-// coarse rounds the frequencies of each 8×8 block to multiples of q.
-func coarse(plane []int16, w, h int, q *[64]int32) {
-	const bits = 15
-	var recip [64]int32
-	for i, v := range q {
-		recip[i] = (1<<bits + v/2) / v
-	}
-	var b, t [64]int32
-	for y := 0; y < h; y += 8 {
-		for x := 0; x < w; x += 8 {
-			for i := range 8 {
-				for j, v := range plane[(y+i)*w+x:][:8] {
-					b[8*i+j] = int32(v) << dctBits
-				}
-			}
-			forwardRows(&b, &t)
-			forwardRows(&t, &b)
-			for i, v := range b {
-				s := v >> 31 // rounded to the nearest, halves away from zero
-				k := ((v^s-s)*recip[i] + 1<<(bits+dctBits-1)) >> (bits + dctBits)
-				b[i] = (k*q[i] ^ s - s) << dctBits
-			}
-			inverseRows(&b, &t)
-			inverseRows(&t, &b)
-			for i := range 8 {
-				out := plane[(y+i)*w+x:][:8]
-				for j := range out {
-					out[j] = int16(min(max((b[8*i+j]+1<<(dctBits-1))>>dctBits, -128), 127))
-				}
-			}
-		}
-	}
-}
-
-const (
-	dctBits = 4 // of a sample after the point, between the passes
-
-	// √⅛, and cos(kπ/16)/2, in units of 2⁻¹³.
-	cosBits = 13
-	cos0    = 2896
-	cos1    = 4017
-	cos2    = 3784
-	cos3    = 3406
-	cos5    = 2276
-	cos6    = 1567
-	cos7    = 799
-)
-
-func scaled(v int32) int32 { return (v + 1<<(cosBits-1)) >> cosBits }
-
-// forwardRows puts the transforms of src's rows into dst's columns.
-func forwardRows(src, dst *[64]int32) {
-	for i := range 8 {
-		r, c := (*[8]int32)(src[8*i:]), dst[i:i+57:i+57]
-		c[0], c[8], c[16], c[24], c[32], c[40], c[48], c[56] = forward(r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7])
-	}
-}
-
-// inverseRows undoes forwardRows. Most rows hold one frequency or none.
-func inverseRows(src, dst *[64]int32) {
-	for i := range 8 {
-		r, c := (*[8]int32)(src[8*i:]), dst[i:i+57:i+57]
-		if r[1]|r[2]|r[3]|r[4]|r[5]|r[6]|r[7] == 0 {
-			v := scaled(cos0 * r[0])
-			c[0], c[8], c[16], c[24], c[32], c[40], c[48], c[56] = v, v, v, v, v, v, v, v
-			continue
-		}
-		c[0], c[8], c[16], c[24], c[32], c[40], c[48], c[56] = inverse(r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7])
-	}
-}
-
-// forward is the orthonormal discrete cosine transform of eight values (T.81, A.3.3,
-// one direction of it).
-func forward(x0, x1, x2, x3, x4, x5, x6, x7 int32) (y0, y1, y2, y3, y4, y5, y6, y7 int32) {
-	s0, s1, s2, s3 := x0+x7, x1+x6, x2+x5, x3+x4
-	d0, d1, d2, d3 := x0-x7, x1-x6, x2-x5, x3-x4
-	return scaled(cos0 * (s0 + s3 + s1 + s2)),
-		scaled(cos1*d0 + cos3*d1 + cos5*d2 + cos7*d3),
-		scaled(cos2*(s0-s3) + cos6*(s1-s2)),
-		scaled(cos3*d0 - cos7*d1 - cos1*d2 - cos5*d3),
-		scaled(cos0 * (s0 + s3 - s1 - s2)),
-		scaled(cos5*d0 - cos1*d1 + cos7*d2 + cos3*d3),
-		scaled(cos6*(s0-s3) - cos2*(s1-s2)),
-		scaled(cos7*d0 - cos5*d1 + cos3*d2 - cos1*d3)
-}
-
-// inverse undoes forward.
-func inverse(x0, x1, x2, x3, x4, x5, x6, x7 int32) (y0, y1, y2, y3, y4, y5, y6, y7 int32) {
-	e0, e1 := cos0*(x0+x4), cos0*(x0-x4)
-	e2, e3 := cos2*x2+cos6*x6, cos6*x2-cos2*x6
-	s0, s1, s2, s3 := e0+e2, e1+e3, e1-e3, e0-e2
-	d0 := cos1*x1 + cos3*x3 + cos5*x5 + cos7*x7
-	d1 := cos3*x1 - cos7*x3 - cos1*x5 - cos5*x7
-	d2 := cos5*x1 - cos1*x3 + cos7*x5 + cos3*x7
-	d3 := cos7*x1 - cos5*x3 + cos3*x5 - cos1*x7
-	return scaled(s0 + d0), scaled(s1 + d1), scaled(s2 + d2), scaled(s3 + d3),
-		scaled(s3 - d3), scaled(s2 - d2), scaled(s1 - d1), scaled(s0 - d0)
 }

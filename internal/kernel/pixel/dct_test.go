@@ -46,3 +46,33 @@ func TestABlockOfOneLevelIsFlat(t *testing.T) {
 	}
 	require.Panics(t, func() { Inverse(dst, 9, new([64]int16), &q) })
 }
+
+func TestCoarseSamplesEqualTheDefinition(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 8))
+	for n := 1; n < 40; n++ {
+		src := make([]int16, 64*n)
+		q, recip := [64]int32{}, [64]int32{}
+		for i := range q {
+			q[i] = 1 + r.Int32N(255)
+			if n%3 == 0 {
+				q[i] = 1
+			}
+			recip[i] = (1<<recipBits + q[i]/2) / q[i]
+		}
+		for i := range src {
+			src[i] = int16(r.Int32N(512) - 256)
+			if n%2 == 0 {
+				src[i] = int16(r.Int32N(2)*511 - 256)
+			}
+		}
+		each(t, 64*n, func(k kernels, dst []uint8) { k.coarse(dst, src, 8*n, &q, &recip) })
+		if n%3 == 0 { // every frequency is kept
+			dst := make([]uint8, 64*n)
+			Coarse(dst, src, 8*n, &q)
+			for i, v := range src {
+				require.InDelta(t, min(max(v, -128), 127), int16(dst[i])-128, 1)
+			}
+		}
+	}
+	require.Panics(t, func() { Coarse(make([]uint8, 32), make([]int16, 32), 4, new([64]int32)) })
+}

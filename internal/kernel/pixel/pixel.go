@@ -15,8 +15,10 @@ type kernels struct {
 	down     func(dst, src []uint8, stride int, w []int32)
 	across   func(dst, src []uint8, ws *Windows)
 	ycbcr    func(dst, y, cb, cr []uint8, shift int)
+	rounded  func(dst, y, cb, cr []uint8, shift int)
 	inverse  func(dst []uint8, stride int, coefs *[64]int16, q *[64]int32)
 	lowest   func(dst []uint8, stride int, coefs *[128]int16, q *[64]int32)
+	coarse   func(dst []uint8, src []int16, stride int, q, recip *[64]int32)
 	inverses func(dst []uint8, stride int, coefs *[128]int16, q *[64]int32)
 }
 
@@ -153,4 +155,13 @@ func YCbCr(dst, y, cb, cr []uint8, shift int) {
 		wrong("ycbcr: %d bytes for %d, %d and %d", len(dst), len(y), len(cb), len(cr))
 	}
 	best.ycbcr(dst, y, cb, cr, shift)
+}
+
+// YCbCrRounded is YCbCr with results rounded to the nearest.
+func YCbCrRounded(dst, y, cb, cr []uint8, shift int) {
+	n := (len(y) + 1<<shift - 1) >> shift
+	if len(dst) != 3*len(y) || len(cb) < n || len(cr) < n || shift&^1 != 0 {
+		wrong("ycbcr rounded: %d bytes for %d, %d and %d", len(dst), len(y), len(cb), len(cr))
+	}
+	best.rounded(dst, y, cb, cr, shift)
 }

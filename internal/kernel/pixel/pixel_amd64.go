@@ -34,7 +34,7 @@ func implementations() []implementation {
 // What follows gives the assembly whole blocks, and the definition the rest.
 
 var avx2 = kernels{
-	table: tableGo, flip: flipFast, matrix: matrixFast, blend: blendFast, bilinear: bilinearFast, down: downFast, across: acrossFast, ycbcr: ycbcrFast, inverse: inverseFast, inverses: inversesFast, lowest: lowestFast,
+	table: tableGo, flip: flipFast, matrix: matrixFast, blend: blendFast, bilinear: bilinearFast, down: downFast, across: acrossFast, ycbcr: ycbcrFast, inverse: inverseFast, inverses: inversesFast, lowest: lowestFast, rounded: roundedFast, coarse: coarseFast,
 }
 
 func tableAVX512(dst, src []uint8, t *[256]uint8) {
@@ -146,10 +146,25 @@ func ycbcrAVX512(dst, y, cb, cr []uint8, shift int) {
 	ycbcrFast(dst, y, cb, cr, shift)
 }
 
+// sixteens is how many sixteens of pixels there are with as much chroma to be read.
+func sixteens(y, cb, cr []uint8, shift int) int {
+	spare := min(len(cb), len(cr)) - 16
+	if spare < 0 {
+		return 0
+	}
+	return min(len(y)/16, spare/(16>>shift)+1)
+}
+
+func roundedFast(dst, y, cb, cr []uint8, shift int) {
+	if n, step := sixteens(y, cb, cr, shift), 16>>shift; n > 0 {
+		roundedAVX2(&dst[0], &y[0], &cb[0], &cr[0], &chroma[shift], step, n)
+		dst, y, cb, cr = dst[48*n:], y[16*n:], cb[step*n:], cr[step*n:]
+	}
+	roundedGo(dst, y, cb, cr, shift)
+}
+
 func ycbcrFast(dst, y, cb, cr []uint8, shift int) {
-	step := 16 >> shift
-	n := min(len(y)/16, (min(len(cb), len(cr))-16)/step+1) // sixteen of chroma are read
-	if len(cb) >= 16 && len(cr) >= 16 && n > 0 {
+	if n, step := sixteens(y, cb, cr, shift), 16>>shift; n > 0 {
 		ycbcrAVX2(&dst[0], &y[0], &cb[0], &cr[0], &chroma[shift], step, n)
 		dst, y, cb, cr = dst[48*n:], y[16*n:], cb[step*n:], cr[step*n:]
 	}
@@ -171,4 +186,8 @@ func inversesAVX512(dst []uint8, stride int, coefs *[128]int16, q *[64]int32) {
 
 func lowestFast(dst []uint8, stride int, coefs *[128]int16, q *[64]int32) {
 	lowestAVX2(&dst[0], stride, &coefs[0], &q[0])
+}
+
+func coarseFast(dst []uint8, src []int16, stride int, q, recip *[64]int32) {
+	coarseAVX2(&dst[0], &src[0], stride, &q[0], &recip[0], stride/8)
 }

@@ -1193,6 +1193,329 @@ loop:
 	VZEROUPPER
 	RET
 
+DATA two<>+0(SB)/4, $0x00020002
+DATA two<>+4(SB)/4, $0x00020002
+DATA two<>+8(SB)/4, $0x00020002
+DATA two<>+12(SB)/4, $0x00020002
+DATA two<>+16(SB)/4, $0x00020002
+DATA two<>+20(SB)/4, $0x00020002
+DATA two<>+24(SB)/4, $0x00020002
+DATA two<>+28(SB)/4, $0x00020002
+DATA two<>+32(SB)/4, $0x00020002
+DATA two<>+36(SB)/4, $0x00020002
+DATA two<>+40(SB)/4, $0x00020002
+DATA two<>+44(SB)/4, $0x00020002
+DATA two<>+48(SB)/4, $0x00020002
+DATA two<>+52(SB)/4, $0x00020002
+DATA two<>+56(SB)/4, $0x00020002
+DATA two<>+60(SB)/4, $0x00020002
+GLOBL two<>(SB), RODATA|NOPTR, $64
+
+DATA roundR<>+0(SB)/4, $0x66e94000
+DATA roundR<>+4(SB)/4, $0x66e94000
+DATA roundR<>+8(SB)/4, $0x66e94000
+DATA roundR<>+12(SB)/4, $0x66e94000
+DATA roundR<>+16(SB)/4, $0x66e94000
+DATA roundR<>+20(SB)/4, $0x66e94000
+DATA roundR<>+24(SB)/4, $0x66e94000
+DATA roundR<>+28(SB)/4, $0x66e94000
+DATA roundR<>+32(SB)/4, $0x66e94000
+DATA roundR<>+36(SB)/4, $0x66e94000
+DATA roundR<>+40(SB)/4, $0x66e94000
+DATA roundR<>+44(SB)/4, $0x66e94000
+DATA roundR<>+48(SB)/4, $0x66e94000
+DATA roundR<>+52(SB)/4, $0x66e94000
+DATA roundR<>+56(SB)/4, $0x66e94000
+DATA roundR<>+60(SB)/4, $0x66e94000
+GLOBL roundR<>(SB), RODATA|NOPTR, $64
+
+DATA roundG<>+0(SB)/4, $0xa7e64000
+DATA roundG<>+4(SB)/4, $0xa7e64000
+DATA roundG<>+8(SB)/4, $0xa7e64000
+DATA roundG<>+12(SB)/4, $0xa7e64000
+DATA roundG<>+16(SB)/4, $0xa7e64000
+DATA roundG<>+20(SB)/4, $0xa7e64000
+DATA roundG<>+24(SB)/4, $0xa7e64000
+DATA roundG<>+28(SB)/4, $0xa7e64000
+DATA roundG<>+32(SB)/4, $0xa7e64000
+DATA roundG<>+36(SB)/4, $0xa7e64000
+DATA roundG<>+40(SB)/4, $0xa7e64000
+DATA roundG<>+44(SB)/4, $0xa7e64000
+DATA roundG<>+48(SB)/4, $0xa7e64000
+DATA roundG<>+52(SB)/4, $0xa7e64000
+DATA roundG<>+56(SB)/4, $0xa7e64000
+DATA roundG<>+60(SB)/4, $0xa7e64000
+GLOBL roundG<>(SB), RODATA|NOPTR, $64
+
+DATA roundB<>+0(SB)/4, $0xc5a24000
+DATA roundB<>+4(SB)/4, $0xc5a24000
+DATA roundB<>+8(SB)/4, $0xc5a24000
+DATA roundB<>+12(SB)/4, $0xc5a24000
+DATA roundB<>+16(SB)/4, $0xc5a24000
+DATA roundB<>+20(SB)/4, $0xc5a24000
+DATA roundB<>+24(SB)/4, $0xc5a24000
+DATA roundB<>+28(SB)/4, $0xc5a24000
+DATA roundB<>+32(SB)/4, $0xc5a24000
+DATA roundB<>+36(SB)/4, $0xc5a24000
+DATA roundB<>+40(SB)/4, $0xc5a24000
+DATA roundB<>+44(SB)/4, $0xc5a24000
+DATA roundB<>+48(SB)/4, $0xc5a24000
+DATA roundB<>+52(SB)/4, $0xc5a24000
+DATA roundB<>+56(SB)/4, $0xc5a24000
+DATA roundB<>+60(SB)/4, $0xc5a24000
+GLOBL roundB<>(SB), RODATA|NOPTR, $64
+
+DATA firstRRounded<>+0(SB)/1, $0x00
+DATA firstRRounded<>+1(SB)/1, $0x80
+DATA firstRRounded<>+2(SB)/1, $0x80
+DATA firstRRounded<>+3(SB)/1, $0x01
+DATA firstRRounded<>+4(SB)/1, $0x80
+DATA firstRRounded<>+5(SB)/1, $0x80
+DATA firstRRounded<>+6(SB)/1, $0x02
+DATA firstRRounded<>+7(SB)/1, $0x80
+DATA firstRRounded<>+8(SB)/1, $0x80
+DATA firstRRounded<>+9(SB)/1, $0x03
+DATA firstRRounded<>+10(SB)/1, $0x80
+DATA firstRRounded<>+11(SB)/1, $0x80
+DATA firstRRounded<>+12(SB)/1, $0x04
+DATA firstRRounded<>+13(SB)/1, $0x80
+DATA firstRRounded<>+14(SB)/1, $0x80
+DATA firstRRounded<>+15(SB)/1, $0x05
+GLOBL firstRRounded<>(SB), RODATA|NOPTR, $16
+
+DATA firstGRounded<>+0(SB)/1, $0x80
+DATA firstGRounded<>+1(SB)/1, $0x00
+DATA firstGRounded<>+2(SB)/1, $0x80
+DATA firstGRounded<>+3(SB)/1, $0x80
+DATA firstGRounded<>+4(SB)/1, $0x01
+DATA firstGRounded<>+5(SB)/1, $0x80
+DATA firstGRounded<>+6(SB)/1, $0x80
+DATA firstGRounded<>+7(SB)/1, $0x02
+DATA firstGRounded<>+8(SB)/1, $0x80
+DATA firstGRounded<>+9(SB)/1, $0x80
+DATA firstGRounded<>+10(SB)/1, $0x03
+DATA firstGRounded<>+11(SB)/1, $0x80
+DATA firstGRounded<>+12(SB)/1, $0x80
+DATA firstGRounded<>+13(SB)/1, $0x04
+DATA firstGRounded<>+14(SB)/1, $0x80
+DATA firstGRounded<>+15(SB)/1, $0x80
+GLOBL firstGRounded<>(SB), RODATA|NOPTR, $16
+
+DATA firstBRounded<>+0(SB)/1, $0x80
+DATA firstBRounded<>+1(SB)/1, $0x80
+DATA firstBRounded<>+2(SB)/1, $0x00
+DATA firstBRounded<>+3(SB)/1, $0x80
+DATA firstBRounded<>+4(SB)/1, $0x80
+DATA firstBRounded<>+5(SB)/1, $0x01
+DATA firstBRounded<>+6(SB)/1, $0x80
+DATA firstBRounded<>+7(SB)/1, $0x80
+DATA firstBRounded<>+8(SB)/1, $0x02
+DATA firstBRounded<>+9(SB)/1, $0x80
+DATA firstBRounded<>+10(SB)/1, $0x80
+DATA firstBRounded<>+11(SB)/1, $0x03
+DATA firstBRounded<>+12(SB)/1, $0x80
+DATA firstBRounded<>+13(SB)/1, $0x80
+DATA firstBRounded<>+14(SB)/1, $0x04
+DATA firstBRounded<>+15(SB)/1, $0x80
+GLOBL firstBRounded<>(SB), RODATA|NOPTR, $16
+
+DATA secondRRounded<>+0(SB)/1, $0x80
+DATA secondRRounded<>+1(SB)/1, $0x80
+DATA secondRRounded<>+2(SB)/1, $0x06
+DATA secondRRounded<>+3(SB)/1, $0x80
+DATA secondRRounded<>+4(SB)/1, $0x80
+DATA secondRRounded<>+5(SB)/1, $0x07
+DATA secondRRounded<>+6(SB)/1, $0x80
+DATA secondRRounded<>+7(SB)/1, $0x80
+DATA secondRRounded<>+8(SB)/1, $0x08
+DATA secondRRounded<>+9(SB)/1, $0x80
+DATA secondRRounded<>+10(SB)/1, $0x80
+DATA secondRRounded<>+11(SB)/1, $0x09
+DATA secondRRounded<>+12(SB)/1, $0x80
+DATA secondRRounded<>+13(SB)/1, $0x80
+DATA secondRRounded<>+14(SB)/1, $0x0a
+DATA secondRRounded<>+15(SB)/1, $0x80
+GLOBL secondRRounded<>(SB), RODATA|NOPTR, $16
+
+DATA secondGRounded<>+0(SB)/1, $0x05
+DATA secondGRounded<>+1(SB)/1, $0x80
+DATA secondGRounded<>+2(SB)/1, $0x80
+DATA secondGRounded<>+3(SB)/1, $0x06
+DATA secondGRounded<>+4(SB)/1, $0x80
+DATA secondGRounded<>+5(SB)/1, $0x80
+DATA secondGRounded<>+6(SB)/1, $0x07
+DATA secondGRounded<>+7(SB)/1, $0x80
+DATA secondGRounded<>+8(SB)/1, $0x80
+DATA secondGRounded<>+9(SB)/1, $0x08
+DATA secondGRounded<>+10(SB)/1, $0x80
+DATA secondGRounded<>+11(SB)/1, $0x80
+DATA secondGRounded<>+12(SB)/1, $0x09
+DATA secondGRounded<>+13(SB)/1, $0x80
+DATA secondGRounded<>+14(SB)/1, $0x80
+DATA secondGRounded<>+15(SB)/1, $0x0a
+GLOBL secondGRounded<>(SB), RODATA|NOPTR, $16
+
+DATA secondBRounded<>+0(SB)/1, $0x80
+DATA secondBRounded<>+1(SB)/1, $0x05
+DATA secondBRounded<>+2(SB)/1, $0x80
+DATA secondBRounded<>+3(SB)/1, $0x80
+DATA secondBRounded<>+4(SB)/1, $0x06
+DATA secondBRounded<>+5(SB)/1, $0x80
+DATA secondBRounded<>+6(SB)/1, $0x80
+DATA secondBRounded<>+7(SB)/1, $0x07
+DATA secondBRounded<>+8(SB)/1, $0x80
+DATA secondBRounded<>+9(SB)/1, $0x80
+DATA secondBRounded<>+10(SB)/1, $0x08
+DATA secondBRounded<>+11(SB)/1, $0x80
+DATA secondBRounded<>+12(SB)/1, $0x80
+DATA secondBRounded<>+13(SB)/1, $0x09
+DATA secondBRounded<>+14(SB)/1, $0x80
+DATA secondBRounded<>+15(SB)/1, $0x80
+GLOBL secondBRounded<>(SB), RODATA|NOPTR, $16
+
+DATA thirdRRounded<>+0(SB)/1, $0x80
+DATA thirdRRounded<>+1(SB)/1, $0x0b
+DATA thirdRRounded<>+2(SB)/1, $0x80
+DATA thirdRRounded<>+3(SB)/1, $0x80
+DATA thirdRRounded<>+4(SB)/1, $0x0c
+DATA thirdRRounded<>+5(SB)/1, $0x80
+DATA thirdRRounded<>+6(SB)/1, $0x80
+DATA thirdRRounded<>+7(SB)/1, $0x0d
+DATA thirdRRounded<>+8(SB)/1, $0x80
+DATA thirdRRounded<>+9(SB)/1, $0x80
+DATA thirdRRounded<>+10(SB)/1, $0x0e
+DATA thirdRRounded<>+11(SB)/1, $0x80
+DATA thirdRRounded<>+12(SB)/1, $0x80
+DATA thirdRRounded<>+13(SB)/1, $0x0f
+DATA thirdRRounded<>+14(SB)/1, $0x80
+DATA thirdRRounded<>+15(SB)/1, $0x80
+GLOBL thirdRRounded<>(SB), RODATA|NOPTR, $16
+
+DATA thirdGRounded<>+0(SB)/1, $0x80
+DATA thirdGRounded<>+1(SB)/1, $0x80
+DATA thirdGRounded<>+2(SB)/1, $0x0b
+DATA thirdGRounded<>+3(SB)/1, $0x80
+DATA thirdGRounded<>+4(SB)/1, $0x80
+DATA thirdGRounded<>+5(SB)/1, $0x0c
+DATA thirdGRounded<>+6(SB)/1, $0x80
+DATA thirdGRounded<>+7(SB)/1, $0x80
+DATA thirdGRounded<>+8(SB)/1, $0x0d
+DATA thirdGRounded<>+9(SB)/1, $0x80
+DATA thirdGRounded<>+10(SB)/1, $0x80
+DATA thirdGRounded<>+11(SB)/1, $0x0e
+DATA thirdGRounded<>+12(SB)/1, $0x80
+DATA thirdGRounded<>+13(SB)/1, $0x80
+DATA thirdGRounded<>+14(SB)/1, $0x0f
+DATA thirdGRounded<>+15(SB)/1, $0x80
+GLOBL thirdGRounded<>(SB), RODATA|NOPTR, $16
+
+DATA thirdBRounded<>+0(SB)/1, $0x0a
+DATA thirdBRounded<>+1(SB)/1, $0x80
+DATA thirdBRounded<>+2(SB)/1, $0x80
+DATA thirdBRounded<>+3(SB)/1, $0x0b
+DATA thirdBRounded<>+4(SB)/1, $0x80
+DATA thirdBRounded<>+5(SB)/1, $0x80
+DATA thirdBRounded<>+6(SB)/1, $0x0c
+DATA thirdBRounded<>+7(SB)/1, $0x80
+DATA thirdBRounded<>+8(SB)/1, $0x80
+DATA thirdBRounded<>+9(SB)/1, $0x0d
+DATA thirdBRounded<>+10(SB)/1, $0x80
+DATA thirdBRounded<>+11(SB)/1, $0x80
+DATA thirdBRounded<>+12(SB)/1, $0x0e
+DATA thirdBRounded<>+13(SB)/1, $0x80
+DATA thirdBRounded<>+14(SB)/1, $0x80
+DATA thirdBRounded<>+15(SB)/1, $0x0f
+GLOBL thirdBRounded<>(SB), RODATA|NOPTR, $16
+
+// func roundedAVX2(dst *byte, y *byte, cb *byte, cr *byte, order *[16]byte, step int, n int)
+// Requires: AVX, AVX2
+TEXT ·roundedAVX2(SB), NOSPLIT, $0-56
+	MOVQ    dst+0(FP), AX
+	MOVQ    y+8(FP), CX
+	MOVQ    cb+16(FP), DX
+	MOVQ    cr+24(FP), BX
+	MOVQ    order+32(FP), SI
+	MOVQ    step+40(FP), DI
+	MOVQ    n+48(FP), R8
+	VMOVDQU (SI), X0
+	VPXOR   Y1, Y1, Y1
+	VMOVDQU two<>+0(SB), Y2
+
+loop:
+	VPMOVZXBW    (CX), Y3
+	VMOVDQU      (DX), X4
+	VPSHUFB      X0, X4, X4
+	VPMOVZXBW    X4, Y4
+	VPSUBW       chromaMiddle<>+0(SB), Y4, Y4
+	VMOVDQU      (BX), X5
+	VPSHUFB      X0, X5, X5
+	VPMOVZXBW    X5, Y5
+	VPSUBW       chromaMiddle<>+0(SB), Y5, Y5
+	VPUNPCKLWD   Y5, Y2, Y6
+	VPUNPCKHWD   Y5, Y2, Y7
+	VPMADDWD     roundR<>+0(SB), Y6, Y8
+	VPMADDWD     roundR<>+0(SB), Y7, Y9
+	VPSRAD       $0x10, Y8, Y8
+	VPSRAD       $0x10, Y9, Y9
+	VPACKSSDW    Y9, Y8, Y10
+	VPADDW       Y3, Y10, Y10
+	VPADDW       Y5, Y10, Y10
+	VPUNPCKLWD   Y4, Y2, Y6
+	VPUNPCKHWD   Y4, Y2, Y7
+	VPMADDWD     roundB<>+0(SB), Y6, Y8
+	VPMADDWD     roundB<>+0(SB), Y7, Y9
+	VPSRAD       $0x10, Y8, Y8
+	VPSRAD       $0x10, Y9, Y9
+	VPACKSSDW    Y9, Y8, Y11
+	VPADDW       Y3, Y11, Y11
+	VPADDW       Y4, Y11, Y11
+	VPADDW       Y4, Y11, Y11
+	VPMADDWD     roundG<>+0(SB), Y6, Y8
+	VPMADDWD     roundG<>+0(SB), Y7, Y9
+	VPUNPCKLWD   Y1, Y5, Y6
+	VPUNPCKHWD   Y1, Y5, Y7
+	VPMADDWD     toG2<>+0(SB), Y6, Y6
+	VPMADDWD     toG2<>+0(SB), Y7, Y7
+	VPADDD       Y6, Y8, Y8
+	VPADDD       Y7, Y9, Y9
+	VPSRAD       $0x10, Y8, Y8
+	VPSRAD       $0x10, Y9, Y9
+	VPACKSSDW    Y9, Y8, Y4
+	VPADDW       Y3, Y4, Y4
+	VPSUBW       Y5, Y4, Y4
+	VEXTRACTI128 $0x01, Y10, X3
+	VPACKUSWB    X3, X10, X10
+	VEXTRACTI128 $0x01, Y4, X3
+	VPACKUSWB    X3, X4, X4
+	VEXTRACTI128 $0x01, Y11, X3
+	VPACKUSWB    X3, X11, X11
+	VPSHUFB      firstRRounded<>+0(SB), X10, X3
+	VPSHUFB      firstGRounded<>+0(SB), X4, X5
+	VPOR         X5, X3, X3
+	VPSHUFB      firstBRounded<>+0(SB), X11, X5
+	VPOR         X5, X3, X3
+	VMOVDQU      X3, (AX)
+	VPSHUFB      secondRRounded<>+0(SB), X10, X3
+	VPSHUFB      secondGRounded<>+0(SB), X4, X5
+	VPOR         X5, X3, X3
+	VPSHUFB      secondBRounded<>+0(SB), X11, X5
+	VPOR         X5, X3, X3
+	VMOVDQU      X3, 16(AX)
+	VPSHUFB      thirdRRounded<>+0(SB), X10, X3
+	VPSHUFB      thirdGRounded<>+0(SB), X4, X5
+	VPOR         X5, X3, X3
+	VPSHUFB      thirdBRounded<>+0(SB), X11, X5
+	VPOR         X5, X3, X3
+	VMOVDQU      X3, 32(AX)
+	ADDQ         $0x10, CX
+	ADDQ         DI, DX
+	ADDQ         DI, BX
+	ADDQ         $0x30, AX
+	DECQ         R8
+	JNZ          loop
+	VZEROUPPER
+	RET
+
 DATA cos6by18<>+0(SB)/4, $0x00011518
 DATA cos6by18<>+4(SB)/4, $0x00011518
 DATA cos6by18<>+8(SB)/4, $0x00011518
@@ -1973,5 +2296,755 @@ TEXT ·lowestAVX2(SB), NOSPLIT, $0-32
 	VEXTRACTI128   $0x01, Y3, X0
 	VMOVQ          X0, (AX)
 	VMOVHPS        X0, (AX)(CX*1)
+	VZEROUPPER
+	RET
+
+DATA cosine0<>+0(SB)/4, $0x00000b50
+DATA cosine0<>+4(SB)/4, $0x00000b50
+DATA cosine0<>+8(SB)/4, $0x00000b50
+DATA cosine0<>+12(SB)/4, $0x00000b50
+DATA cosine0<>+16(SB)/4, $0x00000b50
+DATA cosine0<>+20(SB)/4, $0x00000b50
+DATA cosine0<>+24(SB)/4, $0x00000b50
+DATA cosine0<>+28(SB)/4, $0x00000b50
+GLOBL cosine0<>(SB), RODATA|NOPTR, $32
+
+DATA cosine1<>+0(SB)/4, $0x00000fb1
+DATA cosine1<>+4(SB)/4, $0x00000fb1
+DATA cosine1<>+8(SB)/4, $0x00000fb1
+DATA cosine1<>+12(SB)/4, $0x00000fb1
+DATA cosine1<>+16(SB)/4, $0x00000fb1
+DATA cosine1<>+20(SB)/4, $0x00000fb1
+DATA cosine1<>+24(SB)/4, $0x00000fb1
+DATA cosine1<>+28(SB)/4, $0x00000fb1
+GLOBL cosine1<>(SB), RODATA|NOPTR, $32
+
+DATA cosine2<>+0(SB)/4, $0x00000ec8
+DATA cosine2<>+4(SB)/4, $0x00000ec8
+DATA cosine2<>+8(SB)/4, $0x00000ec8
+DATA cosine2<>+12(SB)/4, $0x00000ec8
+DATA cosine2<>+16(SB)/4, $0x00000ec8
+DATA cosine2<>+20(SB)/4, $0x00000ec8
+DATA cosine2<>+24(SB)/4, $0x00000ec8
+DATA cosine2<>+28(SB)/4, $0x00000ec8
+GLOBL cosine2<>(SB), RODATA|NOPTR, $32
+
+DATA cosine3<>+0(SB)/4, $0x00000d4e
+DATA cosine3<>+4(SB)/4, $0x00000d4e
+DATA cosine3<>+8(SB)/4, $0x00000d4e
+DATA cosine3<>+12(SB)/4, $0x00000d4e
+DATA cosine3<>+16(SB)/4, $0x00000d4e
+DATA cosine3<>+20(SB)/4, $0x00000d4e
+DATA cosine3<>+24(SB)/4, $0x00000d4e
+DATA cosine3<>+28(SB)/4, $0x00000d4e
+GLOBL cosine3<>(SB), RODATA|NOPTR, $32
+
+DATA cosine4<>+0(SB)/4, $0x00000b50
+DATA cosine4<>+4(SB)/4, $0x00000b50
+DATA cosine4<>+8(SB)/4, $0x00000b50
+DATA cosine4<>+12(SB)/4, $0x00000b50
+DATA cosine4<>+16(SB)/4, $0x00000b50
+DATA cosine4<>+20(SB)/4, $0x00000b50
+DATA cosine4<>+24(SB)/4, $0x00000b50
+DATA cosine4<>+28(SB)/4, $0x00000b50
+GLOBL cosine4<>(SB), RODATA|NOPTR, $32
+
+DATA cosine5<>+0(SB)/4, $0x000008e4
+DATA cosine5<>+4(SB)/4, $0x000008e4
+DATA cosine5<>+8(SB)/4, $0x000008e4
+DATA cosine5<>+12(SB)/4, $0x000008e4
+DATA cosine5<>+16(SB)/4, $0x000008e4
+DATA cosine5<>+20(SB)/4, $0x000008e4
+DATA cosine5<>+24(SB)/4, $0x000008e4
+DATA cosine5<>+28(SB)/4, $0x000008e4
+GLOBL cosine5<>(SB), RODATA|NOPTR, $32
+
+DATA cosine6<>+0(SB)/4, $0x0000061f
+DATA cosine6<>+4(SB)/4, $0x0000061f
+DATA cosine6<>+8(SB)/4, $0x0000061f
+DATA cosine6<>+12(SB)/4, $0x0000061f
+DATA cosine6<>+16(SB)/4, $0x0000061f
+DATA cosine6<>+20(SB)/4, $0x0000061f
+DATA cosine6<>+24(SB)/4, $0x0000061f
+DATA cosine6<>+28(SB)/4, $0x0000061f
+GLOBL cosine6<>(SB), RODATA|NOPTR, $32
+
+DATA cosine7<>+0(SB)/4, $0x0000031f
+DATA cosine7<>+4(SB)/4, $0x0000031f
+DATA cosine7<>+8(SB)/4, $0x0000031f
+DATA cosine7<>+12(SB)/4, $0x0000031f
+DATA cosine7<>+16(SB)/4, $0x0000031f
+DATA cosine7<>+20(SB)/4, $0x0000031f
+DATA cosine7<>+24(SB)/4, $0x0000031f
+DATA cosine7<>+28(SB)/4, $0x0000031f
+GLOBL cosine7<>(SB), RODATA|NOPTR, $32
+
+DATA halfOfCosine<>+0(SB)/4, $0x00001000
+DATA halfOfCosine<>+4(SB)/4, $0x00001000
+DATA halfOfCosine<>+8(SB)/4, $0x00001000
+DATA halfOfCosine<>+12(SB)/4, $0x00001000
+DATA halfOfCosine<>+16(SB)/4, $0x00001000
+DATA halfOfCosine<>+20(SB)/4, $0x00001000
+DATA halfOfCosine<>+24(SB)/4, $0x00001000
+DATA halfOfCosine<>+28(SB)/4, $0x00001000
+GLOBL halfOfCosine<>(SB), RODATA|NOPTR, $32
+
+DATA halfOfStep<>+0(SB)/4, $0x00040000
+DATA halfOfStep<>+4(SB)/4, $0x00040000
+DATA halfOfStep<>+8(SB)/4, $0x00040000
+DATA halfOfStep<>+12(SB)/4, $0x00040000
+DATA halfOfStep<>+16(SB)/4, $0x00040000
+DATA halfOfStep<>+20(SB)/4, $0x00040000
+DATA halfOfStep<>+24(SB)/4, $0x00040000
+DATA halfOfStep<>+28(SB)/4, $0x00040000
+GLOBL halfOfStep<>(SB), RODATA|NOPTR, $32
+
+DATA halfOfSample<>+0(SB)/4, $0x00000008
+DATA halfOfSample<>+4(SB)/4, $0x00000008
+DATA halfOfSample<>+8(SB)/4, $0x00000008
+DATA halfOfSample<>+12(SB)/4, $0x00000008
+DATA halfOfSample<>+16(SB)/4, $0x00000008
+DATA halfOfSample<>+20(SB)/4, $0x00000008
+DATA halfOfSample<>+24(SB)/4, $0x00000008
+DATA halfOfSample<>+28(SB)/4, $0x00000008
+GLOBL halfOfSample<>(SB), RODATA|NOPTR, $32
+
+DATA middleOfCoarse<>+0(SB)/4, $0x00800080
+DATA middleOfCoarse<>+4(SB)/4, $0x00800080
+DATA middleOfCoarse<>+8(SB)/4, $0x00800080
+DATA middleOfCoarse<>+12(SB)/4, $0x00800080
+DATA middleOfCoarse<>+16(SB)/4, $0x00800080
+DATA middleOfCoarse<>+20(SB)/4, $0x00800080
+DATA middleOfCoarse<>+24(SB)/4, $0x00800080
+DATA middleOfCoarse<>+28(SB)/4, $0x00800080
+GLOBL middleOfCoarse<>(SB), RODATA|NOPTR, $32
+
+DATA halvesTogether<>+0(SB)/4, $0x00000000
+DATA halvesTogether<>+4(SB)/4, $0x00000004
+DATA halvesTogether<>+8(SB)/4, $0x00000000
+DATA halvesTogether<>+12(SB)/4, $0x00000004
+DATA halvesTogether<>+16(SB)/4, $0x00000000
+DATA halvesTogether<>+20(SB)/4, $0x00000004
+DATA halvesTogether<>+24(SB)/4, $0x00000000
+DATA halvesTogether<>+28(SB)/4, $0x00000004
+GLOBL halvesTogether<>(SB), RODATA|NOPTR, $32
+
+// func coarseAVX2(dst *byte, src *int16, stride int, q *int32, recip *int32, n int)
+// Requires: AVX, AVX2
+TEXT ·coarseAVX2(SB), NOSPLIT, $128-48
+	MOVQ dst+0(FP), AX
+	MOVQ src+8(FP), CX
+	MOVQ stride+16(FP), DX
+	MOVQ q+24(FP), BX
+	MOVQ recip+32(FP), SI
+	MOVQ n+40(FP), DI
+
+block:
+	MOVQ        CX, R8
+	VPMOVSXWD   (R8), Y2
+	VPSLLD      $0x04, Y2, Y2
+	LEAQ        (R8)(DX*2), R8
+	VPMOVSXWD   (R8), Y3
+	VPSLLD      $0x04, Y3, Y3
+	LEAQ        (R8)(DX*2), R8
+	VPMOVSXWD   (R8), Y4
+	VPSLLD      $0x04, Y4, Y4
+	LEAQ        (R8)(DX*2), R8
+	VPMOVSXWD   (R8), Y5
+	VPSLLD      $0x04, Y5, Y5
+	LEAQ        (R8)(DX*2), R8
+	VPMOVSXWD   (R8), Y6
+	VPSLLD      $0x04, Y6, Y6
+	LEAQ        (R8)(DX*2), R8
+	VPMOVSXWD   (R8), Y7
+	VPSLLD      $0x04, Y7, Y7
+	LEAQ        (R8)(DX*2), R8
+	VPMOVSXWD   (R8), Y8
+	VPSLLD      $0x04, Y8, Y8
+	LEAQ        (R8)(DX*2), R8
+	VPMOVSXWD   (R8), Y9
+	VPSLLD      $0x04, Y9, Y9
+	VPUNPCKHDQ  Y3, Y2, Y0
+	VPUNPCKLDQ  Y3, Y2, Y2
+	VMOVDQA     Y0, Y3
+	VPUNPCKHDQ  Y5, Y4, Y0
+	VPUNPCKLDQ  Y5, Y4, Y4
+	VMOVDQA     Y0, Y5
+	VPUNPCKHDQ  Y7, Y6, Y0
+	VPUNPCKLDQ  Y7, Y6, Y6
+	VMOVDQA     Y0, Y7
+	VPUNPCKHDQ  Y9, Y8, Y0
+	VPUNPCKLDQ  Y9, Y8, Y8
+	VMOVDQA     Y0, Y9
+	VPUNPCKHQDQ Y4, Y2, Y0
+	VPUNPCKLQDQ Y4, Y2, Y2
+	VMOVDQA     Y0, Y4
+	VPUNPCKHQDQ Y5, Y3, Y0
+	VPUNPCKLQDQ Y5, Y3, Y3
+	VMOVDQA     Y0, Y5
+	VPUNPCKHQDQ Y8, Y6, Y0
+	VPUNPCKLQDQ Y8, Y6, Y6
+	VMOVDQA     Y0, Y8
+	VPUNPCKHQDQ Y9, Y7, Y0
+	VPUNPCKLQDQ Y9, Y7, Y7
+	VMOVDQA     Y0, Y9
+	VPERM2I128  $0x31, Y6, Y2, Y0
+	VPERM2I128  $0x20, Y6, Y2, Y2
+	VMOVDQA     Y0, Y6
+	VPERM2I128  $0x31, Y8, Y4, Y0
+	VPERM2I128  $0x20, Y8, Y4, Y4
+	VMOVDQA     Y0, Y8
+	VPERM2I128  $0x31, Y7, Y3, Y0
+	VPERM2I128  $0x20, Y7, Y3, Y3
+	VMOVDQA     Y0, Y7
+	VPERM2I128  $0x31, Y9, Y5, Y0
+	VPERM2I128  $0x20, Y9, Y5, Y5
+	VMOVDQA     Y0, Y9
+	VMOVDQA     Y2, Y0
+	VPADDD      Y9, Y2, Y2
+	VPSUBD      Y9, Y0, Y9
+	VMOVDQA     Y4, Y0
+	VPADDD      Y7, Y4, Y4
+	VPSUBD      Y7, Y0, Y7
+	VMOVDQA     Y3, Y0
+	VPADDD      Y8, Y3, Y3
+	VPSUBD      Y8, Y0, Y8
+	VMOVDQA     Y5, Y0
+	VPADDD      Y6, Y5, Y5
+	VPSUBD      Y6, Y0, Y6
+	VPMULLD     cosine1<>+0(SB), Y9, Y1
+	VPMULLD     cosine3<>+0(SB), Y7, Y0
+	VPADDD      Y0, Y1, Y1
+	VPMULLD     cosine5<>+0(SB), Y8, Y0
+	VPADDD      Y0, Y1, Y1
+	VPMULLD     cosine7<>+0(SB), Y6, Y0
+	VPADDD      Y0, Y1, Y1
+	VPADDD      halfOfCosine<>+0(SB), Y1, Y1
+	VPSRAD      $0x0d, Y1, Y1
+	VMOVDQU     Y1, (SP)
+	VPMULLD     cosine3<>+0(SB), Y9, Y1
+	VPMULLD     cosine7<>+0(SB), Y7, Y0
+	VPSUBD      Y0, Y1, Y1
+	VPMULLD     cosine1<>+0(SB), Y8, Y0
+	VPSUBD      Y0, Y1, Y1
+	VPMULLD     cosine5<>+0(SB), Y6, Y0
+	VPSUBD      Y0, Y1, Y1
+	VPADDD      halfOfCosine<>+0(SB), Y1, Y1
+	VPSRAD      $0x0d, Y1, Y1
+	VMOVDQU     Y1, 32(SP)
+	VPMULLD     cosine5<>+0(SB), Y9, Y1
+	VPMULLD     cosine1<>+0(SB), Y7, Y0
+	VPSUBD      Y0, Y1, Y1
+	VPMULLD     cosine7<>+0(SB), Y8, Y0
+	VPADDD      Y0, Y1, Y1
+	VPMULLD     cosine3<>+0(SB), Y6, Y0
+	VPADDD      Y0, Y1, Y1
+	VPADDD      halfOfCosine<>+0(SB), Y1, Y1
+	VPSRAD      $0x0d, Y1, Y1
+	VMOVDQU     Y1, 64(SP)
+	VPMULLD     cosine7<>+0(SB), Y9, Y1
+	VPMULLD     cosine5<>+0(SB), Y7, Y0
+	VPSUBD      Y0, Y1, Y1
+	VPMULLD     cosine3<>+0(SB), Y8, Y0
+	VPADDD      Y0, Y1, Y1
+	VPMULLD     cosine1<>+0(SB), Y6, Y0
+	VPSUBD      Y0, Y1, Y1
+	VPADDD      halfOfCosine<>+0(SB), Y1, Y1
+	VPSRAD      $0x0d, Y1, Y1
+	VMOVDQU     Y1, 96(SP)
+	VMOVDQA     Y2, Y0
+	VPADDD      Y5, Y2, Y2
+	VPSUBD      Y5, Y0, Y5
+	VMOVDQA     Y4, Y0
+	VPADDD      Y3, Y4, Y4
+	VPSUBD      Y3, Y0, Y3
+	VPMULLD     cosine2<>+0(SB), Y5, Y1
+	VPMULLD     cosine6<>+0(SB), Y3, Y0
+	VPADDD      Y0, Y1, Y1
+	VPMULLD     cosine6<>+0(SB), Y5, Y9
+	VPMULLD     cosine2<>+0(SB), Y3, Y0
+	VPSUBD      Y0, Y9, Y9
+	VMOVDQA     Y2, Y0
+	VPADDD      Y4, Y2, Y2
+	VPSUBD      Y4, Y0, Y4
+	VPMULLD     cosine0<>+0(SB), Y2, Y2
+	VPMULLD     cosine0<>+0(SB), Y4, Y6
+	VMOVDQA     Y1, Y3
+	VMOVDQA     Y9, Y7
+	VPADDD      halfOfCosine<>+0(SB), Y2, Y2
+	VPSRAD      $0x0d, Y2, Y2
+	VMOVDQU     (SP), Y4
+	VPADDD      halfOfCosine<>+0(SB), Y3, Y3
+	VPSRAD      $0x0d, Y3, Y3
+	VMOVDQU     32(SP), Y5
+	VPADDD      halfOfCosine<>+0(SB), Y6, Y6
+	VPSRAD      $0x0d, Y6, Y6
+	VMOVDQU     64(SP), Y8
+	VPADDD      halfOfCosine<>+0(SB), Y7, Y7
+	VPSRAD      $0x0d, Y7, Y7
+	VMOVDQU     96(SP), Y9
+	VPUNPCKHDQ  Y4, Y2, Y0
+	VPUNPCKLDQ  Y4, Y2, Y2
+	VMOVDQA     Y0, Y4
+	VPUNPCKHDQ  Y5, Y3, Y0
+	VPUNPCKLDQ  Y5, Y3, Y3
+	VMOVDQA     Y0, Y5
+	VPUNPCKHDQ  Y8, Y6, Y0
+	VPUNPCKLDQ  Y8, Y6, Y6
+	VMOVDQA     Y0, Y8
+	VPUNPCKHDQ  Y9, Y7, Y0
+	VPUNPCKLDQ  Y9, Y7, Y7
+	VMOVDQA     Y0, Y9
+	VPUNPCKHQDQ Y3, Y2, Y0
+	VPUNPCKLQDQ Y3, Y2, Y2
+	VMOVDQA     Y0, Y3
+	VPUNPCKHQDQ Y5, Y4, Y0
+	VPUNPCKLQDQ Y5, Y4, Y4
+	VMOVDQA     Y0, Y5
+	VPUNPCKHQDQ Y7, Y6, Y0
+	VPUNPCKLQDQ Y7, Y6, Y6
+	VMOVDQA     Y0, Y7
+	VPUNPCKHQDQ Y9, Y8, Y0
+	VPUNPCKLQDQ Y9, Y8, Y8
+	VMOVDQA     Y0, Y9
+	VPERM2I128  $0x31, Y6, Y2, Y0
+	VPERM2I128  $0x20, Y6, Y2, Y2
+	VMOVDQA     Y0, Y6
+	VPERM2I128  $0x31, Y7, Y3, Y0
+	VPERM2I128  $0x20, Y7, Y3, Y3
+	VMOVDQA     Y0, Y7
+	VPERM2I128  $0x31, Y8, Y4, Y0
+	VPERM2I128  $0x20, Y8, Y4, Y4
+	VMOVDQA     Y0, Y8
+	VPERM2I128  $0x31, Y9, Y5, Y0
+	VPERM2I128  $0x20, Y9, Y5, Y5
+	VMOVDQA     Y0, Y9
+	VMOVDQA     Y2, Y0
+	VPADDD      Y9, Y2, Y2
+	VPSUBD      Y9, Y0, Y9
+	VMOVDQA     Y3, Y0
+	VPADDD      Y8, Y3, Y3
+	VPSUBD      Y8, Y0, Y8
+	VMOVDQA     Y4, Y0
+	VPADDD      Y7, Y4, Y4
+	VPSUBD      Y7, Y0, Y7
+	VMOVDQA     Y5, Y0
+	VPADDD      Y6, Y5, Y5
+	VPSUBD      Y6, Y0, Y6
+	VPMULLD     cosine1<>+0(SB), Y9, Y1
+	VPMULLD     cosine3<>+0(SB), Y8, Y0
+	VPADDD      Y0, Y1, Y1
+	VPMULLD     cosine5<>+0(SB), Y7, Y0
+	VPADDD      Y0, Y1, Y1
+	VPMULLD     cosine7<>+0(SB), Y6, Y0
+	VPADDD      Y0, Y1, Y1
+	VPADDD      halfOfCosine<>+0(SB), Y1, Y1
+	VPSRAD      $0x0d, Y1, Y1
+	VMOVDQU     Y1, (SP)
+	VPMULLD     cosine3<>+0(SB), Y9, Y1
+	VPMULLD     cosine7<>+0(SB), Y8, Y0
+	VPSUBD      Y0, Y1, Y1
+	VPMULLD     cosine1<>+0(SB), Y7, Y0
+	VPSUBD      Y0, Y1, Y1
+	VPMULLD     cosine5<>+0(SB), Y6, Y0
+	VPSUBD      Y0, Y1, Y1
+	VPADDD      halfOfCosine<>+0(SB), Y1, Y1
+	VPSRAD      $0x0d, Y1, Y1
+	VMOVDQU     Y1, 32(SP)
+	VPMULLD     cosine5<>+0(SB), Y9, Y1
+	VPMULLD     cosine1<>+0(SB), Y8, Y0
+	VPSUBD      Y0, Y1, Y1
+	VPMULLD     cosine7<>+0(SB), Y7, Y0
+	VPADDD      Y0, Y1, Y1
+	VPMULLD     cosine3<>+0(SB), Y6, Y0
+	VPADDD      Y0, Y1, Y1
+	VPADDD      halfOfCosine<>+0(SB), Y1, Y1
+	VPSRAD      $0x0d, Y1, Y1
+	VMOVDQU     Y1, 64(SP)
+	VPMULLD     cosine7<>+0(SB), Y9, Y1
+	VPMULLD     cosine5<>+0(SB), Y8, Y0
+	VPSUBD      Y0, Y1, Y1
+	VPMULLD     cosine3<>+0(SB), Y7, Y0
+	VPADDD      Y0, Y1, Y1
+	VPMULLD     cosine1<>+0(SB), Y6, Y0
+	VPSUBD      Y0, Y1, Y1
+	VPADDD      halfOfCosine<>+0(SB), Y1, Y1
+	VPSRAD      $0x0d, Y1, Y1
+	VMOVDQU     Y1, 96(SP)
+	VMOVDQA     Y2, Y0
+	VPADDD      Y5, Y2, Y2
+	VPSUBD      Y5, Y0, Y5
+	VMOVDQA     Y3, Y0
+	VPADDD      Y4, Y3, Y3
+	VPSUBD      Y4, Y0, Y4
+	VPMULLD     cosine2<>+0(SB), Y5, Y1
+	VPMULLD     cosine6<>+0(SB), Y4, Y0
+	VPADDD      Y0, Y1, Y1
+	VPMULLD     cosine6<>+0(SB), Y5, Y9
+	VPMULLD     cosine2<>+0(SB), Y4, Y0
+	VPSUBD      Y0, Y9, Y9
+	VMOVDQA     Y2, Y0
+	VPADDD      Y3, Y2, Y2
+	VPSUBD      Y3, Y0, Y3
+	VPMULLD     cosine0<>+0(SB), Y2, Y2
+	VPMULLD     cosine0<>+0(SB), Y3, Y6
+	VMOVDQA     Y1, Y4
+	VMOVDQA     Y9, Y8
+	VPADDD      halfOfCosine<>+0(SB), Y2, Y2
+	VPSRAD      $0x0d, Y2, Y2
+	VMOVDQU     (SP), Y3
+	VPADDD      halfOfCosine<>+0(SB), Y4, Y4
+	VPSRAD      $0x0d, Y4, Y4
+	VMOVDQU     32(SP), Y5
+	VPADDD      halfOfCosine<>+0(SB), Y6, Y6
+	VPSRAD      $0x0d, Y6, Y6
+	VMOVDQU     64(SP), Y7
+	VPADDD      halfOfCosine<>+0(SB), Y8, Y8
+	VPSRAD      $0x0d, Y8, Y8
+	VMOVDQU     96(SP), Y9
+	VPABSD      Y2, Y0
+	VPMULLD     (SI), Y0, Y0
+	VPADDD      halfOfStep<>+0(SB), Y0, Y0
+	VPSRAD      $0x13, Y0, Y0
+	VPMULLD     (BX), Y0, Y0
+	VPSIGND     Y2, Y0, Y0
+	VPSLLD      $0x04, Y0, Y2
+	VPABSD      Y3, Y0
+	VPMULLD     32(SI), Y0, Y0
+	VPADDD      halfOfStep<>+0(SB), Y0, Y0
+	VPSRAD      $0x13, Y0, Y0
+	VPMULLD     32(BX), Y0, Y0
+	VPSIGND     Y3, Y0, Y0
+	VPSLLD      $0x04, Y0, Y3
+	VPABSD      Y4, Y0
+	VPMULLD     64(SI), Y0, Y0
+	VPADDD      halfOfStep<>+0(SB), Y0, Y0
+	VPSRAD      $0x13, Y0, Y0
+	VPMULLD     64(BX), Y0, Y0
+	VPSIGND     Y4, Y0, Y0
+	VPSLLD      $0x04, Y0, Y4
+	VPABSD      Y5, Y0
+	VPMULLD     96(SI), Y0, Y0
+	VPADDD      halfOfStep<>+0(SB), Y0, Y0
+	VPSRAD      $0x13, Y0, Y0
+	VPMULLD     96(BX), Y0, Y0
+	VPSIGND     Y5, Y0, Y0
+	VPSLLD      $0x04, Y0, Y5
+	VPABSD      Y6, Y0
+	VPMULLD     128(SI), Y0, Y0
+	VPADDD      halfOfStep<>+0(SB), Y0, Y0
+	VPSRAD      $0x13, Y0, Y0
+	VPMULLD     128(BX), Y0, Y0
+	VPSIGND     Y6, Y0, Y0
+	VPSLLD      $0x04, Y0, Y6
+	VPABSD      Y7, Y0
+	VPMULLD     160(SI), Y0, Y0
+	VPADDD      halfOfStep<>+0(SB), Y0, Y0
+	VPSRAD      $0x13, Y0, Y0
+	VPMULLD     160(BX), Y0, Y0
+	VPSIGND     Y7, Y0, Y0
+	VPSLLD      $0x04, Y0, Y7
+	VPABSD      Y8, Y0
+	VPMULLD     192(SI), Y0, Y0
+	VPADDD      halfOfStep<>+0(SB), Y0, Y0
+	VPSRAD      $0x13, Y0, Y0
+	VPMULLD     192(BX), Y0, Y0
+	VPSIGND     Y8, Y0, Y0
+	VPSLLD      $0x04, Y0, Y8
+	VPABSD      Y9, Y0
+	VPMULLD     224(SI), Y0, Y0
+	VPADDD      halfOfStep<>+0(SB), Y0, Y0
+	VPSRAD      $0x13, Y0, Y0
+	VPMULLD     224(BX), Y0, Y0
+	VPSIGND     Y9, Y0, Y0
+	VPSLLD      $0x04, Y0, Y9
+	VPUNPCKHDQ  Y3, Y2, Y0
+	VPUNPCKLDQ  Y3, Y2, Y2
+	VMOVDQA     Y0, Y3
+	VPUNPCKHDQ  Y5, Y4, Y0
+	VPUNPCKLDQ  Y5, Y4, Y4
+	VMOVDQA     Y0, Y5
+	VPUNPCKHDQ  Y7, Y6, Y0
+	VPUNPCKLDQ  Y7, Y6, Y6
+	VMOVDQA     Y0, Y7
+	VPUNPCKHDQ  Y9, Y8, Y0
+	VPUNPCKLDQ  Y9, Y8, Y8
+	VMOVDQA     Y0, Y9
+	VPUNPCKHQDQ Y4, Y2, Y0
+	VPUNPCKLQDQ Y4, Y2, Y2
+	VMOVDQA     Y0, Y4
+	VPUNPCKHQDQ Y5, Y3, Y0
+	VPUNPCKLQDQ Y5, Y3, Y3
+	VMOVDQA     Y0, Y5
+	VPUNPCKHQDQ Y8, Y6, Y0
+	VPUNPCKLQDQ Y8, Y6, Y6
+	VMOVDQA     Y0, Y8
+	VPUNPCKHQDQ Y9, Y7, Y0
+	VPUNPCKLQDQ Y9, Y7, Y7
+	VMOVDQA     Y0, Y9
+	VPERM2I128  $0x31, Y6, Y2, Y0
+	VPERM2I128  $0x20, Y6, Y2, Y2
+	VMOVDQA     Y0, Y6
+	VPERM2I128  $0x31, Y8, Y4, Y0
+	VPERM2I128  $0x20, Y8, Y4, Y4
+	VMOVDQA     Y0, Y8
+	VPERM2I128  $0x31, Y7, Y3, Y0
+	VPERM2I128  $0x20, Y7, Y3, Y3
+	VMOVDQA     Y0, Y7
+	VPERM2I128  $0x31, Y9, Y5, Y0
+	VPERM2I128  $0x20, Y9, Y5, Y5
+	VMOVDQA     Y0, Y9
+	VPMULLD     cosine1<>+0(SB), Y4, Y1
+	VPMULLD     cosine3<>+0(SB), Y5, Y0
+	VPADDD      Y0, Y1, Y1
+	VPMULLD     cosine5<>+0(SB), Y8, Y0
+	VPADDD      Y0, Y1, Y1
+	VPMULLD     cosine7<>+0(SB), Y9, Y0
+	VPADDD      Y0, Y1, Y1
+	VMOVDQU     Y1, (SP)
+	VPMULLD     cosine3<>+0(SB), Y4, Y1
+	VPMULLD     cosine7<>+0(SB), Y5, Y0
+	VPSUBD      Y0, Y1, Y1
+	VPMULLD     cosine1<>+0(SB), Y8, Y0
+	VPSUBD      Y0, Y1, Y1
+	VPMULLD     cosine5<>+0(SB), Y9, Y0
+	VPSUBD      Y0, Y1, Y1
+	VMOVDQU     Y1, 32(SP)
+	VPMULLD     cosine5<>+0(SB), Y4, Y1
+	VPMULLD     cosine1<>+0(SB), Y5, Y0
+	VPSUBD      Y0, Y1, Y1
+	VPMULLD     cosine7<>+0(SB), Y8, Y0
+	VPADDD      Y0, Y1, Y1
+	VPMULLD     cosine3<>+0(SB), Y9, Y0
+	VPADDD      Y0, Y1, Y1
+	VMOVDQU     Y1, 64(SP)
+	VPMULLD     cosine7<>+0(SB), Y4, Y1
+	VPMULLD     cosine5<>+0(SB), Y5, Y0
+	VPSUBD      Y0, Y1, Y1
+	VPMULLD     cosine3<>+0(SB), Y8, Y0
+	VPADDD      Y0, Y1, Y1
+	VPMULLD     cosine1<>+0(SB), Y9, Y0
+	VPSUBD      Y0, Y1, Y1
+	VMOVDQU     Y1, 96(SP)
+	VPMULLD     cosine2<>+0(SB), Y3, Y1
+	VPMULLD     cosine6<>+0(SB), Y7, Y0
+	VPADDD      Y0, Y1, Y1
+	VPMULLD     cosine6<>+0(SB), Y3, Y9
+	VPMULLD     cosine2<>+0(SB), Y7, Y0
+	VPSUBD      Y0, Y9, Y9
+	VMOVDQA     Y2, Y0
+	VPADDD      Y6, Y2, Y2
+	VPSUBD      Y6, Y0, Y6
+	VPMULLD     cosine0<>+0(SB), Y2, Y2
+	VPMULLD     cosine0<>+0(SB), Y6, Y4
+	VPADDD      halfOfCosine<>+0(SB), Y2, Y2
+	VPADDD      halfOfCosine<>+0(SB), Y4, Y4
+	VPSUBD      Y1, Y2, Y5
+	VPADDD      Y1, Y2, Y2
+	VPSUBD      Y9, Y4, Y3
+	VPADDD      Y9, Y4, Y4
+	VMOVDQU     (SP), Y9
+	VMOVDQA     Y2, Y0
+	VPADDD      Y9, Y2, Y2
+	VPSUBD      Y9, Y0, Y9
+	VPSRAD      $0x0d, Y2, Y2
+	VPSRAD      $0x0d, Y9, Y9
+	VMOVDQU     32(SP), Y7
+	VMOVDQA     Y4, Y0
+	VPADDD      Y7, Y4, Y4
+	VPSUBD      Y7, Y0, Y7
+	VPSRAD      $0x0d, Y4, Y4
+	VPSRAD      $0x0d, Y7, Y7
+	VMOVDQU     64(SP), Y8
+	VMOVDQA     Y3, Y0
+	VPADDD      Y8, Y3, Y3
+	VPSUBD      Y8, Y0, Y8
+	VPSRAD      $0x0d, Y3, Y3
+	VPSRAD      $0x0d, Y8, Y8
+	VMOVDQU     96(SP), Y6
+	VMOVDQA     Y5, Y0
+	VPADDD      Y6, Y5, Y5
+	VPSUBD      Y6, Y0, Y6
+	VPSRAD      $0x0d, Y5, Y5
+	VPSRAD      $0x0d, Y6, Y6
+	VPUNPCKHDQ  Y4, Y2, Y0
+	VPUNPCKLDQ  Y4, Y2, Y2
+	VMOVDQA     Y0, Y4
+	VPUNPCKHDQ  Y5, Y3, Y0
+	VPUNPCKLDQ  Y5, Y3, Y3
+	VMOVDQA     Y0, Y5
+	VPUNPCKHDQ  Y8, Y6, Y0
+	VPUNPCKLDQ  Y8, Y6, Y6
+	VMOVDQA     Y0, Y8
+	VPUNPCKHDQ  Y9, Y7, Y0
+	VPUNPCKLDQ  Y9, Y7, Y7
+	VMOVDQA     Y0, Y9
+	VPUNPCKHQDQ Y3, Y2, Y0
+	VPUNPCKLQDQ Y3, Y2, Y2
+	VMOVDQA     Y0, Y3
+	VPUNPCKHQDQ Y5, Y4, Y0
+	VPUNPCKLQDQ Y5, Y4, Y4
+	VMOVDQA     Y0, Y5
+	VPUNPCKHQDQ Y7, Y6, Y0
+	VPUNPCKLQDQ Y7, Y6, Y6
+	VMOVDQA     Y0, Y7
+	VPUNPCKHQDQ Y9, Y8, Y0
+	VPUNPCKLQDQ Y9, Y8, Y8
+	VMOVDQA     Y0, Y9
+	VPERM2I128  $0x31, Y6, Y2, Y0
+	VPERM2I128  $0x20, Y6, Y2, Y2
+	VMOVDQA     Y0, Y6
+	VPERM2I128  $0x31, Y7, Y3, Y0
+	VPERM2I128  $0x20, Y7, Y3, Y3
+	VMOVDQA     Y0, Y7
+	VPERM2I128  $0x31, Y8, Y4, Y0
+	VPERM2I128  $0x20, Y8, Y4, Y4
+	VMOVDQA     Y0, Y8
+	VPERM2I128  $0x31, Y9, Y5, Y0
+	VPERM2I128  $0x20, Y9, Y5, Y5
+	VMOVDQA     Y0, Y9
+	VPMULLD     cosine1<>+0(SB), Y3, Y1
+	VPMULLD     cosine3<>+0(SB), Y5, Y0
+	VPADDD      Y0, Y1, Y1
+	VPMULLD     cosine5<>+0(SB), Y7, Y0
+	VPADDD      Y0, Y1, Y1
+	VPMULLD     cosine7<>+0(SB), Y9, Y0
+	VPADDD      Y0, Y1, Y1
+	VMOVDQU     Y1, (SP)
+	VPMULLD     cosine3<>+0(SB), Y3, Y1
+	VPMULLD     cosine7<>+0(SB), Y5, Y0
+	VPSUBD      Y0, Y1, Y1
+	VPMULLD     cosine1<>+0(SB), Y7, Y0
+	VPSUBD      Y0, Y1, Y1
+	VPMULLD     cosine5<>+0(SB), Y9, Y0
+	VPSUBD      Y0, Y1, Y1
+	VMOVDQU     Y1, 32(SP)
+	VPMULLD     cosine5<>+0(SB), Y3, Y1
+	VPMULLD     cosine1<>+0(SB), Y5, Y0
+	VPSUBD      Y0, Y1, Y1
+	VPMULLD     cosine7<>+0(SB), Y7, Y0
+	VPADDD      Y0, Y1, Y1
+	VPMULLD     cosine3<>+0(SB), Y9, Y0
+	VPADDD      Y0, Y1, Y1
+	VMOVDQU     Y1, 64(SP)
+	VPMULLD     cosine7<>+0(SB), Y3, Y1
+	VPMULLD     cosine5<>+0(SB), Y5, Y0
+	VPSUBD      Y0, Y1, Y1
+	VPMULLD     cosine3<>+0(SB), Y7, Y0
+	VPADDD      Y0, Y1, Y1
+	VPMULLD     cosine1<>+0(SB), Y9, Y0
+	VPSUBD      Y0, Y1, Y1
+	VMOVDQU     Y1, 96(SP)
+	VPMULLD     cosine2<>+0(SB), Y4, Y1
+	VPMULLD     cosine6<>+0(SB), Y8, Y0
+	VPADDD      Y0, Y1, Y1
+	VPMULLD     cosine6<>+0(SB), Y4, Y9
+	VPMULLD     cosine2<>+0(SB), Y8, Y0
+	VPSUBD      Y0, Y9, Y9
+	VMOVDQA     Y2, Y0
+	VPADDD      Y6, Y2, Y2
+	VPSUBD      Y6, Y0, Y6
+	VPMULLD     cosine0<>+0(SB), Y2, Y2
+	VPMULLD     cosine0<>+0(SB), Y6, Y3
+	VPADDD      halfOfCosine<>+0(SB), Y2, Y2
+	VPADDD      halfOfCosine<>+0(SB), Y3, Y3
+	VPSUBD      Y1, Y2, Y5
+	VPADDD      Y1, Y2, Y2
+	VPSUBD      Y9, Y3, Y4
+	VPADDD      Y9, Y3, Y3
+	VMOVDQU     (SP), Y9
+	VMOVDQA     Y2, Y0
+	VPADDD      Y9, Y2, Y2
+	VPSUBD      Y9, Y0, Y9
+	VPSRAD      $0x0d, Y2, Y2
+	VPSRAD      $0x0d, Y9, Y9
+	VMOVDQU     32(SP), Y8
+	VMOVDQA     Y3, Y0
+	VPADDD      Y8, Y3, Y3
+	VPSUBD      Y8, Y0, Y8
+	VPSRAD      $0x0d, Y3, Y3
+	VPSRAD      $0x0d, Y8, Y8
+	VMOVDQU     64(SP), Y7
+	VMOVDQA     Y4, Y0
+	VPADDD      Y7, Y4, Y4
+	VPSUBD      Y7, Y0, Y7
+	VPSRAD      $0x0d, Y4, Y4
+	VPSRAD      $0x0d, Y7, Y7
+	VMOVDQU     96(SP), Y6
+	VMOVDQA     Y5, Y0
+	VPADDD      Y6, Y5, Y5
+	VPSUBD      Y6, Y0, Y6
+	VPSRAD      $0x0d, Y5, Y5
+	VPSRAD      $0x0d, Y6, Y6
+	MOVQ        AX, R8
+	VMOVDQU     halvesTogether<>+0(SB), Y1
+	VPADDD      halfOfSample<>+0(SB), Y2, Y2
+	VPSRAD      $0x04, Y2, Y2
+	VPACKSSDW   Y2, Y2, Y2
+	VPADDSW     middleOfCoarse<>+0(SB), Y2, Y2
+	VPACKUSWB   Y2, Y2, Y2
+	VPERMD      Y2, Y1, Y2
+	VMOVQ       X2, (R8)
+	ADDQ        DX, R8
+	VPADDD      halfOfSample<>+0(SB), Y3, Y3
+	VPSRAD      $0x04, Y3, Y3
+	VPACKSSDW   Y3, Y3, Y3
+	VPADDSW     middleOfCoarse<>+0(SB), Y3, Y3
+	VPACKUSWB   Y3, Y3, Y3
+	VPERMD      Y3, Y1, Y3
+	VMOVQ       X3, (R8)
+	ADDQ        DX, R8
+	VPADDD      halfOfSample<>+0(SB), Y4, Y4
+	VPSRAD      $0x04, Y4, Y4
+	VPACKSSDW   Y4, Y4, Y4
+	VPADDSW     middleOfCoarse<>+0(SB), Y4, Y4
+	VPACKUSWB   Y4, Y4, Y4
+	VPERMD      Y4, Y1, Y4
+	VMOVQ       X4, (R8)
+	ADDQ        DX, R8
+	VPADDD      halfOfSample<>+0(SB), Y5, Y5
+	VPSRAD      $0x04, Y5, Y5
+	VPACKSSDW   Y5, Y5, Y5
+	VPADDSW     middleOfCoarse<>+0(SB), Y5, Y5
+	VPACKUSWB   Y5, Y5, Y5
+	VPERMD      Y5, Y1, Y5
+	VMOVQ       X5, (R8)
+	ADDQ        DX, R8
+	VPADDD      halfOfSample<>+0(SB), Y6, Y6
+	VPSRAD      $0x04, Y6, Y6
+	VPACKSSDW   Y6, Y6, Y6
+	VPADDSW     middleOfCoarse<>+0(SB), Y6, Y6
+	VPACKUSWB   Y6, Y6, Y6
+	VPERMD      Y6, Y1, Y6
+	VMOVQ       X6, (R8)
+	ADDQ        DX, R8
+	VPADDD      halfOfSample<>+0(SB), Y7, Y7
+	VPSRAD      $0x04, Y7, Y7
+	VPACKSSDW   Y7, Y7, Y7
+	VPADDSW     middleOfCoarse<>+0(SB), Y7, Y7
+	VPACKUSWB   Y7, Y7, Y7
+	VPERMD      Y7, Y1, Y7
+	VMOVQ       X7, (R8)
+	ADDQ        DX, R8
+	VPADDD      halfOfSample<>+0(SB), Y8, Y8
+	VPSRAD      $0x04, Y8, Y8
+	VPACKSSDW   Y8, Y8, Y8
+	VPADDSW     middleOfCoarse<>+0(SB), Y8, Y8
+	VPACKUSWB   Y8, Y8, Y8
+	VPERMD      Y8, Y1, Y8
+	VMOVQ       X8, (R8)
+	ADDQ        DX, R8
+	VPADDD      halfOfSample<>+0(SB), Y9, Y9
+	VPSRAD      $0x04, Y9, Y9
+	VPACKSSDW   Y9, Y9, Y9
+	VPADDSW     middleOfCoarse<>+0(SB), Y9, Y9
+	VPACKUSWB   Y9, Y9, Y9
+	VPERMD      Y9, Y1, Y9
+	VMOVQ       X9, (R8)
+	ADDQ        DX, R8
+	ADDQ        $0x10, CX
+	ADDQ        $0x08, AX
+	DECQ        DI
+	JNZ         block
 	VZEROUPPER
 	RET

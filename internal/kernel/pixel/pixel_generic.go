@@ -2,7 +2,7 @@ package pixel
 
 // portable is the definition.
 var portable = kernels{
-	table: tableGo, flip: flipGo, matrix: matrixGo, blend: blendGo, bilinear: bilinearGo, down: downGo, across: acrossGo, ycbcr: ycbcrGo, inverse: inverseGo, inverses: inversesGo, lowest: lowestGo,
+	table: tableGo, flip: flipGo, matrix: matrixGo, blend: blendGo, bilinear: bilinearGo, down: downGo, across: acrossGo, ycbcr: ycbcrGo, inverse: inverseGo, inverses: inversesGo, lowest: lowestGo, rounded: roundedGo, coarse: coarseGo,
 }
 
 func clip(v int32) uint8 { return uint8(min(max(v, 0), 255)) }
@@ -94,8 +94,16 @@ func acrossGo(dst, src []uint8, ws *Windows) {
 }
 
 func ycbcrGo(dst, y, cb, cr []uint8, shift int) {
+	ycbcrOf(dst, y, cb, cr, shift, 0x10101, 0)
+}
+
+func roundedGo(dst, y, cb, cr []uint8, shift int) {
+	ycbcrOf(dst, y, cb, cr, shift, 1<<16, 1<<15)
+}
+
+func ycbcrOf(dst, y, cb, cr []uint8, shift int, scale, half int32) {
 	for x, v := range y {
-		yy, b, r := int32(v)*0x10101, int32(cb[x>>shift])-128, int32(cr[x>>shift])-128
+		yy, b, r := int32(v)*scale+half, int32(cb[x>>shift])-128, int32(cr[x>>shift])-128
 		d := dst[3*x : 3*x+3 : 3*x+3]
 		d[0] = clip((yy + 91881*r) >> 16)
 		d[1] = clip((yy - 22554*b - 46802*r) >> 16)

@@ -35,6 +35,9 @@ func ycbcrAVX2(dst *byte, y *byte, cb *byte, cr *byte, order *[16]byte, step int
 func ycbcrVBMI(dst *byte, y *byte, cb *byte, cr *byte, order *[32]byte, step int, n int)
 
 //go:noescape
+func roundedAVX2(dst *byte, y *byte, cb *byte, cr *byte, order *[16]byte, step int, n int)
+
+//go:noescape
 func wholeAVX2(dst *byte, stride int, coefs *int16, q *int32)
 
 //go:noescape
@@ -42,3 +45,6 @@ func wholeAVX512(dst *byte, stride int, coefs *int16, q *int32)
 
 //go:noescape
 func lowestAVX2(dst *byte, stride int, coefs *int16, q *int32)
+
+//go:noescape
+func coarseAVX2(dst *byte, src *int16, stride int, q *int32, recip *int32, n int)

@@ -88,6 +88,7 @@ func TestEveryImplementationEqualsTheDefinition(t *testing.T) {
 			for spare := range 9 {
 				y, cb, cr := random(r, pixels), random(r, (pixels+shift)>>shift+spare), random(r, (pixels+shift)>>shift)
 				each(t, n, func(k kernels, dst []uint8) { k.ycbcr(dst, y, cb, cr, shift) })
+				each(t, n, func(k kernels, dst []uint8) { k.rounded(dst, y, cb, cr, shift) })
 			}
 		}
 		const w, h = 11, 7

@@ -22,6 +22,7 @@ func main() {
 	ycbcr()
 	whole()
 	lowest()
+	coarse()
 	Generate()
 }
 

@@ -21,15 +21,18 @@ func ycbcr() {
 		}
 		return m
 	}
-	k := ycbcrConstants{words("toR", 257, 26345), words("toG", 257, -22554), words("toG2", 18734, 0), words("toB", 257, -14942), words("chromaMiddle", 128, 128)}
-	ycbcrOf("ycbcrAVX2", "*[16]byte", YMM, k, spread16())
+	k := ycbcrConstants{words("toR", 257, 26345), words("toG", 257, -22554), words("toG2", 18734, 0), words("toB", 257, -14942), words("chromaMiddle", 128, 128), Mem{}}
+	ycbcrOf("ycbcrAVX2", "*[16]byte", YMM, k, spread16(""))
 	ycbcrOf("ycbcrVBMI", "*[32]byte", ZMM, k, spread32())
+	// A half in the place of y·257.
+	k.two, k.toR, k.toG, k.toB = words("two", 2, 2), words("roundR", 1<<14, 26345), words("roundG", 1<<14, -22554), words("roundB", 1<<14, -14942)
+	ycbcrOf("roundedAVX2", "*[16]byte", YMM, k, spread16("Rounded"))
 }
 
-type ycbcrConstants struct{ toR, toG, toG2, toB, middle Mem }
+type ycbcrConstants struct{ toR, toG, toG2, toB, middle, two Mem }
 
 // spread16 stores red, green and blue words as bytes side by side.
-func spread16() func(dst reg.Register, red, green, blue reg.VecVirtual) {
+func spread16(suffix string) func(dst reg.Register, red, green, blue reg.VecVirtual) {
 	// Where each byte of 48 is found in 16 of red, green or blue.
 	var spread [3][3]Mem
 	for part, name := range []string{"first", "second", "third"} {
@@ -43,7 +46,7 @@ func spread16() func(dst reg.Register, red, green, blue reg.VecVirtual) {
 					v = append(v, none)
 				}
 			}
-			spread[part][c] = bytesTable(name+color, v...)
+			spread[part][c] = bytesTable(name+color+suffix, v...)
 		}
 	}
 	return func(dst reg.Register, red, green, blue reg.VecVirtual) {
@@ -102,6 +105,7 @@ func ycbcrOf(name, order string, vec func() reg.VecVirtual, k ycbcrConstants, st
 	twice, zero := vec(), vec()
 	VMOVDQU(Mem{Base: table}, bytes(twice))
 	VPXOR(zero.AsY(), zero.AsY(), zero.AsY()) // the rest of it, too
+	first := vec()
 	luma, b, r, lo, hi, t, u := vec(), vec(), vec(), vec(), vec(), vec(), vec()
 	red, green, blue := vec(), vec(), vec()
 	chroma := func(from reg.Register, v reg.VecVirtual) {
@@ -125,19 +129,26 @@ func ycbcrOf(name, order string, vec func() reg.VecVirtual, k ycbcrConstants, st
 		VPACKSSDW(u, t, out) // words in order, as the halves were unpacked
 		VPADDW(luma, out, out)
 	}
+	rounded := k.two != Mem{}
+	if rounded {
+		VMOVDQU(k.two, first)
+	}
 	Label("loop")
 	VPMOVZXBW(Mem{Base: y}, luma)
+	if !rounded {
+		first = luma
+	}
 	chroma(cb, b)
 	chroma(cr, r)
 
-	VPUNPCKLWD(r, luma, lo)
-	VPUNPCKHWD(r, luma, hi)
+	VPUNPCKLWD(r, first, lo)
+	VPUNPCKHWD(r, first, hi)
 	rest(k.toR)
 	join(red)
 	VPADDW(r, red, red)
 
-	VPUNPCKLWD(b, luma, lo)
-	VPUNPCKHWD(b, luma, hi)
+	VPUNPCKLWD(b, first, lo)
+	VPUNPCKHWD(b, first, hi)
 	rest(k.toB)
 	join(blue)
 	VPADDW(b, blue, blue)
