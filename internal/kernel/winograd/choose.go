@@ -40,10 +40,13 @@ func (f form) changing() (form, bool) {
 	return f, true
 }
 
-// groupBytes is about what a group of tiles takes.
-const groupBytes = 1 << 20
+const (
+	groupBytes = 4 << 20 // about what a group of tiles takes, at most
+	mostGroup  = 104     // tiles, of which no more make products faster
+	leastGroup = 8       // fewer read the kernel too often
+)
 
 // groupOf returns how many tiles are worked on at a time.
 func groupOf(s *Shape, f form) int {
-	return min(max(groupBytes/(4*f.points()*(s.Cin+s.Cout)), 26), 104)
+	return min(max(groupBytes/(4*f.points()*(s.Cin+s.Cout)), 26), mostGroup)
 }

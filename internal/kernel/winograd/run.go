@@ -38,13 +38,21 @@ func (c *Conv) Run(crew *parallel.Crew, n int, x, y []float32, ldy int, ep gemm.
 	r.Conv, r.n, r.x, r.y, r.ldy, r.ep = c, n, x, y, ldy, ep
 	r.prepare()
 	tiles := n * c.rows * c.cols
-	if groups := (tiles + c.group - 1) / c.group; groups >= crew.Threads() {
+	if groups := c.groups(tiles, crew.Threads()); groups >= crew.Threads() {
 		crew.Do(groups, func(i int) { r.apiece(i*tiles/groups, (i+1)*tiles/groups) })
 	} else {
 		r.together(crew, tiles)
 	}
 	*r = run{}
 	runs.Put(r)
+}
+
+// groups returns how many groups tiles are cut into: as many for each thread,
+// none too large for the cache, nor so small that the kernel is read too often.
+func (c *Conv) groups(tiles, threads int) int {
+	n := (tiles + c.group - 1) / c.group
+	n = (n + threads - 1) / threads * threads
+	return max(1, min(n, tiles/leastGroup))
 }
 
 // apiece computes the tiles [first, end) alone.
@@ -61,7 +69,8 @@ func (r *run) apiece(first, end int) {
 // together shares all tiles out, one step after the other.
 func (r *run) together(crew *parallel.Crew, tiles int) {
 	w := r.borrow(tiles)
-	crew.Do(tiles, func(i int) { r.into(w, 0, i, i+1) })
+	parts := min(tiles, 4*crew.Threads())
+	crew.Do(parts, func(i int) { r.into(w, 0, i*tiles/parts, (i+1)*tiles/parts) })
 	if points := len(r.kernel); points >= 2*crew.Threads() {
 		crew.Do(points, func(p int) { r.multiply(nil, w, p) })
 	} else {
@@ -69,7 +78,7 @@ func (r *run) together(crew *parallel.Crew, tiles int) {
 			r.multiply(crew, w, p)
 		}
 	}
-	crew.Do(tiles, func(i int) { r.from(w, 0, i, i+1) })
+	crew.Do(parts, func(i int) { r.from(w, 0, i*tiles/parts, (i+1)*tiles/parts) })
 	works.Put(w)
 }
 

@@ -114,11 +114,10 @@ func compare(t *testing.T, want []float64, got *guard.Output, c, ld int, limit f
 }
 
 func odd(f form) (list []Shape) {
-	for _, c := range [][2]int{{1, 1}, {3, 32}, {5, 7}, {16, 24}, {40, 17}, {33, 48}, {4, 100}} {
-		for _, g := range [][2]int{{9, 11}, {12, 8}, {1, 1}, {2, 5}, {7, 7}} {
+	for _, c := range [][2]int{{1, 1}, {5, 7}, {16, 24}, {40, 17}, {33, 48}} {
+		for _, g := range [][2]int{{9, 11}, {1, 1}, {2, 5}, {8, 4}} {
 			s := shape(f, g[0], g[1], c[0], c[1], true)
-			list = append(list, s)
-			s.LdX += 3
+			s.LdX += g[0] % 3
 			list = append(list, s)
 		}
 		list = append(list, shape(f, 10, 13, c[0], c[1], false))
@@ -129,7 +128,6 @@ func odd(f form) (list []Shape) {
 }
 
 func TestEveryFormEqualsTheDefinitionOnOddShapes(t *testing.T) {
-	crew := crew(t, 3)
 	for _, f := range forms {
 		for _, s := range odd(f.form) {
 			const n = 2
@@ -143,13 +141,10 @@ func TestEveryFormEqualsTheDefinitionOnOddShapes(t *testing.T) {
 				msg := fmt.Sprintf("%s %s %+v", name, f.name, s)
 				ldy := s.Cout + 5
 				c := newConv(s, f.form, make([]float32, len(k)))
-				c.pack(crew, k)
-				for _, group := range []int{1, 4, 1000} {
-					c.group = group
-					y := guard.NewOutput(t, (n*s.OutH*s.OutW-1)*ldy+s.Cout)
-					c.Run(crew, n, x, y.V, ldy, gemm.Epilogue{})
-					compare(t, want, y, s.Cout, ldy, limit, msg)
-				}
+				c.pack(nil, k)
+				y := guard.NewOutput(t, (n*s.OutH*s.OutW-1)*ldy+s.Cout)
+				c.Run(nil, n, x, y.V, ldy, gemm.Epilogue{})
+				compare(t, want, y, s.Cout, ldy, limit, msg)
 				restore()
 			}
 		}
@@ -160,7 +155,7 @@ func TestEveryFormEqualsTheDefinitionOnOddShapes(t *testing.T) {
 func TestErrorsAreWithinTheFormsLimits(t *testing.T) {
 	for _, f := range forms {
 		for _, relu := range []bool{false, true} {
-			s := shape(f.form, 10, 13, 160, 64, true)
+			s := shape(f.form, 8, 11, 160, 40, true)
 			r := random()
 			x, k := guard.Normal(t, r, s.H*s.W*s.Cin), guard.Normal(t, r, s.KH*s.KW*s.Cin*s.Cout)
 			if relu {
@@ -238,21 +233,24 @@ func TestTheEpilogueIsAppliedToPixels(t *testing.T) {
 func TestBitsDoNotDependOnTheCrewTheBatchOrTheGroups(t *testing.T) {
 	crew := crew(t, 4)
 	for _, f := range forms {
-		s := shape(f.form, 17, 17, 40, 72, true)
-		const n = 5
-		r := random()
-		k, x := guard.Normal(t, r, s.KH*s.KW*s.Cin*s.Cout), guard.Normal(t, r, n*s.H*s.W*s.Cin)
-		out := s.OutH * s.OutW * s.Cout
-		c := newConv(s, f.form, k)
-		y := make([]float32, n*out)
-		c.Run(nil, n, x, y, s.Cout, gemm.Epilogue{})
-		for _, group := range []int{1, 7, 60, 10000} {
-			c.group = group
-			again := make([]float32, n*out)
-			c.Run(crew, n, x, again, s.Cout, gemm.Epilogue{})
-			require.Equal(t, y, again)
-			c.Run(nil, 1, x[2*s.H*s.W*s.Cin:], again[:out], s.Cout, gemm.Epilogue{})
-			require.Equal(t, y[2*out:3*out], again[:out])
+		for _, side := range []int{17, 6} { // with groups for all threads, and with tiles for one
+			s := shape(f.form, side, side, 40, 72, true)
+			const n = 5
+			r := random()
+			k, x := guard.Normal(t, r, s.KH*s.KW*s.Cin*s.Cout), guard.Normal(t, r, n*s.H*s.W*s.Cin)
+			out := s.OutH * s.OutW * s.Cout
+			c := newConv(s, f.form, k)
+			y := make([]float32, n*out)
+			c.Run(nil, n, x, y, s.Cout, gemm.Epilogue{})
+			for _, group := range []int{1, 7, 60, 10000} {
+				c.group = group
+				again := make([]float32, n*out)
+				c.Run(crew, n, x, again, s.Cout, gemm.Epilogue{})
+				require.Equal(t, y, again)
+				clear(again)
+				c.Run(crew, 1, x[2*s.H*s.W*s.Cin:], again[:out], s.Cout, gemm.Epilogue{})
+				require.Equal(t, y[2*out:3*out], again[:out])
+			}
 		}
 	}
 }
@@ -307,7 +305,6 @@ func TestNumbersThatAreNotFiniteReachEveryPixelThatSeesThem(t *testing.T) {
 }
 
 func TestBackwardEqualsTheDefinition(t *testing.T) {
-	crew := crew(t, 3)
 	for _, f := range forms {
 		for _, s := range odd(f.form) {
 			const n = 2
@@ -323,7 +320,7 @@ func TestBackwardEqualsTheDefinition(t *testing.T) {
 			b.form = f.form
 			for range 2 {
 				dx := guard.NewOutput(t, (n*s.H*s.W-1)*s.LdX+s.Cin)
-				b.Run(crew, n, k, dy, dx.V, s.LdX)
+				b.Run(nil, n, k, dy, dx.V, s.LdX)
 				compare(t, want, dx, s.Cin, s.LdX, f.limit*2*math.Sqrt(float64(s.KH*s.KW*s.Cout)), fmt.Sprintf("%s %+v", f.name, s))
 			}
 		}
