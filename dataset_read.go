@@ -1,7 +1,6 @@
 package argus
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -112,7 +111,6 @@ func (r *reader) run(ctx context.Context, samples []Sample, each func(i int, got
 	for k := range slots {
 		slots[k] = make(chan readSample, 1)
 	}
-	free := make(chan []uint8, ahead) // squares to use again
 	todo := make(chan int, ahead)
 	for range threads {
 		workers.Go(func() {
@@ -120,7 +118,7 @@ func (r *reader) run(ctx context.Context, samples []Sample, each func(i int, got
 				if ctx.Err() != nil {
 					return
 				}
-				slots[i%ahead] <- r.read(i, samples[i], free)
+				slots[i%ahead] <- r.read(i, samples[i])
 			}
 		})
 	}
@@ -150,10 +148,7 @@ func (r *reader) run(ctx context.Context, samples []Sample, each func(i int, got
 				return err
 			}
 			for _, v := range got.Views {
-				select {
-				case free <- v.Square:
-				default:
-				}
+				(&picture.RGB{Pix: v.Square}).Free()
 			}
 			held -= r.size(samples[i])
 		}
@@ -169,8 +164,8 @@ func (r *reader) size(s Sample) int {
 	return r.Preprocess.squareLen() * len(r.Views(s))
 }
 
-// read does one sample, into free squares if there are some.
-func (r *reader) read(i int, s Sample, free chan []uint8) readSample {
+// read does one sample.
+func (r *reader) read(i int, s Sample) readSample {
 	start := time.Now()
 	data, err := s.bytes(r.Limits)
 	if err != nil {
@@ -194,12 +189,15 @@ func (r *reader) read(i int, s Sample, free chan []uint8) readSample {
 	if todo == 0 {
 		return readSample{Views: views}
 	}
-	square, err := r.square(data, free)
+	square, err := r.square(data)
 	if err != nil {
 		return readSample{Err: err}
 	}
 	start = time.Now()
 	defer lap(&r.augmentNS, start)
+	if !slices.Contains(wanted, 0) {
+		defer (&picture.RGB{Pix: square}).Free()
+	}
 	for k, view := range wanted {
 		switch {
 		case view == 0:
@@ -221,7 +219,7 @@ func (r *reader) read(i int, s Sample, free chan []uint8) readSample {
 const skipped = -1
 
 // square decodes and resizes a file.
-func (r *reader) square(data []byte, free chan []uint8) ([]uint8, error) {
+func (r *reader) square(data []byte) ([]uint8, error) {
 	pixels, err := picture.Pixels(data, r.Limits)
 	if err != nil {
 		return nil, err
@@ -234,22 +232,11 @@ func (r *reader) square(data []byte, free chan []uint8) ([]uint8, error) {
 	if err != nil {
 		return nil, err
 	}
-	square := r.blank(free)
+	square := picture.Blank(r.Preprocess.Size, r.Preprocess.Size).Pix
 	r.Preprocess.square(square, img)
 	img.Free()
 	lap(&r.resizeNS, start)
 	return square, nil
-}
-
-func (r *reader) blank(free chan []uint8) []uint8 {
-	select {
-	case square := <-free:
-		if square != nil {
-			return square
-		}
-	default:
-	}
-	return make([]uint8, r.Preprocess.squareLen())
 }
 
 // view makes a view of a picture's square.
@@ -263,7 +250,8 @@ func (r *reader) view(square []uint8, hash contentHash, view int) ([]uint8, erro
 		return nil, fmt.Errorf("augmented picture is %d×%d, want the network's %d×%d", out.W, out.H, size, size)
 	}
 	if &out.Pix[0] == &square[0] {
-		return bytes.Clone(square), nil
+		out = picture.Blank(size, size)
+		copy(out.Pix, square)
 	}
 	return out.Pix, nil
 }

@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"image"
 	"math/rand/v2"
-	"sync"
 
 	"github.com/argus-go/argus/internal/picture"
 )
@@ -153,7 +152,8 @@ func (a Augmentor) Apply(img image.Image, k Key) (*image.RGBA, error) {
 }
 
 // ApplyRGB is Apply for a picture in the form that the operations work on. What
-// it returns may be p itself, where nothing was to be done; p stays as it is.
+// it returns may be p itself, where nothing was to be done; p stays as it is. Where many
+// are made, Free gives the memory of one that is no longer used to the next.
 func (a Augmentor) ApplyRGB(p *RGB, k Key) (out *RGB, err error) {
 	if err := a.check(); err != nil {
 		return nil, err
@@ -206,7 +206,7 @@ func (w *work) settled() *RGB {
 // written: in their place, if they are not the caller's.
 func (w *work) fresh() *RGB {
 	if w.given {
-		return blank(w.picture.W, w.picture.H)
+		return picture.Blank(w.picture.W, w.picture.H)
 	}
 	return w.picture
 }
@@ -223,7 +223,7 @@ func (w *work) pixels() *RGB {
 // replace makes p, which nobody else has, the picture.
 func (w *work) replace(p *RGB) {
 	if !w.given && w.picture != p {
-		release(w.picture)
+		w.picture.Free()
 	}
 	w.picture, w.given = p, false
 }
@@ -235,20 +235,6 @@ func (w *work) size() (float64, float64) {
 	}
 	return float64(w.picture.W), float64(w.picture.H)
 }
-
-// blank is a picture to be written over: it holds anything.
-func blank(w, h int) *RGB {
-	n := 3 * w * h
-	if pix := spare.Get().(*[]uint8); cap(*pix) >= n {
-		return &RGB{W: w, H: h, Pix: (*pix)[:n]}
-	}
-	return &RGB{W: w, H: h, Pix: make([]uint8, n)}
-}
-
-// release gives back a picture that nobody uses any more.
-func release(p *RGB) { spare.Put(&p.Pix) }
-
-var spare = sync.Pool{New: func() any { return new([]uint8) }}
 
 // function is a user's operation.
 type function struct {

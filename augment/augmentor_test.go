@@ -17,11 +17,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/argus-go/argus/internal/picture"
 )
 
 // scene is a picture with slopes, edges, colours and noise.
 func scene(w, h int) *RGB {
-	p := blank(w, h)
+	p := picture.Blank(w, h)
 	s := stream(w*1000 + h)
 	for y := range h {
 		for x := range w {

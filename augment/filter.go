@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/argus-go/argus/internal/kernel/pixel"
+	"github.com/argus-go/argus/internal/picture"
 )
 
 // Blur is Gaussian, of a standard deviation of Min to Max pixels; default .5 to 1.5.
@@ -33,10 +34,10 @@ func (o Blur) apply(w *work) {
 		return
 	}
 	src := w.settled()
-	mid, out := blank(src.W, src.H), blank(src.W, src.H)
+	mid, out := picture.Blank(src.W, src.H), picture.Blank(src.W, src.H)
 	blurAcross(mid, src, k)
 	blurDown(out, mid, k)
-	release(mid)
+	mid.Free()
 	w.replace(out)
 }
 
@@ -126,7 +127,7 @@ func (w *work) sharpen(factor float64) {
 	if src.W < 3 || src.H < 3 {
 		return
 	}
-	out := blank(src.W, src.H)
+	out := picture.Blank(src.W, src.H)
 	n := 3 * src.W
 	copy(out.Pix[:n], src.Pix)
 	copy(out.Pix[len(out.Pix)-n:], src.Pix[len(src.Pix)-n:])

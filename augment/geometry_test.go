@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/argus-go/argus/internal/picture"
 )
 
 func only(op Op) Augmentor { return Augmentor{Steps: []Step{{Op: op}}} }
@@ -72,7 +74,7 @@ func (d fixedTurn) apply(w *work) { w.rotate(float64(d), true) }
 func TestTurnedAndCroppedPicturesShowNoFill(t *testing.T) {
 	for _, op := range []Op{Rotate{Degrees: 45}, Rotate{Degrees: 180}, Crop{.2, 1, 3}, Perspective{.3}, GridDistortion{}} {
 		for _, size := range [][2]int{{60, 40}, {40, 90}, {64, 64}} {
-			p := blank(size[0], size[1])
+			p := picture.Blank(size[0], size[1])
 			for i := range p.Pix {
 				p.Pix[i] = 200
 			}

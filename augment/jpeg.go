@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/argus-go/argus/internal/kernel/pixel"
+	"github.com/argus-go/argus/internal/picture"
 )
 
 // JPEG gives the picture the artefacts of a JPEG file of a quality from Min to
@@ -68,7 +69,7 @@ func compressed(p *RGB, quality int) *RGB {
 	coarse(r.bytes[:w*h], luma, w, &q)
 	q = steps(&quantization[1], quality)
 	coarse(r.bytes[w*h:], r.words[w*h:], w/2, &q)
-	out := blank(p.W, p.H)
+	out := picture.Blank(p.W, p.H)
 	for y := range p.H {
 		c := y / 2 * (w / 2)
 		pixel.YCbCrRounded(out.Pix[3*y*p.W:][:3*p.W], r.bytes[y*w:][:p.W], r.bytes[w*h+c:w*h*5/4], r.bytes[w*h*5/4+c:], 1)

@@ -33,7 +33,7 @@ func (a Augmentor) Preview(ctx context.Context, img image.Image, o PreviewOption
 	}
 	height := min(max(1, p.H*width/p.W), longest)
 	p = sized(p, width, height)
-	sheet := blank(gap+cols*(width+gap), gap+rows*(height+gap))
+	sheet := picture.Blank(gap+cols*(width+gap), gap+rows*(height+gap))
 	for i := range sheet.Pix {
 		sheet.Pix[i] = 255
 	}
@@ -61,7 +61,7 @@ func sized(p *RGB, w, h int) *RGB {
 	if p.W == w && p.H == h {
 		return p
 	}
-	out := blank(w, h)
+	out := picture.Blank(w, h)
 	resize.RGB(resize.Image{Pix: out.Pix, W: w, H: h, Stride: 3 * w}, resize.Image{Pix: p.Pix, W: p.W, H: p.H, Stride: 3 * p.W}, resize.Bilinear)
 	return out
 }

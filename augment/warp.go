@@ -6,6 +6,7 @@ import (
 
 	"github.com/argus-go/argus/internal/kernel/pixel"
 	"github.com/argus-go/argus/internal/kernel/resize"
+	"github.com/argus-go/argus/internal/picture"
 )
 
 // A chain is geometric operations that wait to be done at once: where each
@@ -59,10 +60,10 @@ func (c *chain) warp(p *RGB, a Augmentor) *RGB {
 	}
 	src := c.reduced(p, a.Filter)
 	if src != p {
-		defer release(src)
+		defer src.Free()
 	}
 	s := newSampler(src, a)
-	out := blank(c.w, c.h)
+	out := picture.Blank(c.w, c.h)
 	if len(c.stages) == 1 && c.stages[0].mesh == nil && m.affine() {
 		c.slide(out, p, &s, m)
 		return out
@@ -179,7 +180,7 @@ func (c *chain) straight(p *RGB, m matrix, f Filter) *RGB {
 	if !okX || !okY {
 		return nil
 	}
-	out := blank(c.w, c.h)
+	out := picture.Blank(c.w, c.h)
 	src := resize.Image{Pix: p.Pix, W: p.W, H: p.H, Stride: 3 * p.W}
 	dst := resize.Image{Pix: out.Pix, W: c.w, H: c.h, Stride: 3 * c.w}
 	whole := x0 == math.Floor(x0) && y0 == math.Floor(y0) && x1-x0 == float64(c.w) && y1-y0 == float64(c.h)
@@ -256,7 +257,7 @@ func (c *chain) reduced(p *RGB, f Filter) *RGB {
 	if n < 2 {
 		return p
 	}
-	out := blank(max(1, p.W/n), max(1, p.H/n))
+	out := picture.Blank(max(1, p.W/n), max(1, p.H/n))
 	resize.RGB(resize.Image{Pix: out.Pix, W: out.W, H: out.H, Stride: 3 * out.W},
 		resize.Image{Pix: p.Pix, W: p.W, H: p.H, Stride: 3 * p.W}, resize.Area)
 	return out

@@ -38,7 +38,10 @@ func main() {
 			a.Steps = append(a.Steps, augment.Step{Op: op})
 		}
 		rows[name] = func(i int) error {
-			_, err := a.ApplyRGB(square, augment.Key{Epoch: i})
+			p, err := a.ApplyRGB(square, augment.Key{Epoch: i})
+			if p != nil && p != square {
+				p.Free()
+			}
 			return err
 		}
 	}
@@ -104,7 +107,10 @@ func read(name string) []byte {
 
 func decode(data []byte) func(int) error {
 	return func(int) error {
-		_, err := load(data)
+		p, err := load(data)
+		if err == nil {
+			p.Free()
+		}
 		return err
 	}
 }
@@ -116,7 +122,7 @@ func load(data []byte) (*augment.RGB, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &augment.RGB{W: size, H: size, Pix: make([]uint8, 3*size*size)}
+	out := picture.Blank(size, size)
 	resize.Part(resize.Image{Pix: out.Pix, W: size, H: size, Stride: 3 * size}, resize.Image{Pix: p.Pix, W: p.W, H: p.H, Stride: 3 * p.W}, p.Box(), resize.Bilinear)
 	p.Free()
 	return out, nil

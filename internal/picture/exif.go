@@ -219,7 +219,7 @@ func (p *RGB) upright(orientation int) *RGB {
 	if walk.dx == 0 {
 		return p
 	}
-	q := blank(w, h)
+	q := Blank(w, h)
 	if orientation >= 5 {
 		q.W, q.H = h, w
 	}

@@ -2,8 +2,8 @@ package picture
 
 import "sync"
 
-// blank is a picture to be written over: it holds anything.
-func blank(w, h int) *RGB { return &RGB{W: w, H: h, Pix: pixels(3 * w * h)} }
+// Blank is a picture to be written over: it holds anything.
+func Blank(w, h int) *RGB { return &RGB{W: w, H: h, Pix: pixels(3 * w * h)} }
 
 // pixels is memory of n bytes, new or of a picture that was freed.
 func pixels(n int) []uint8 {

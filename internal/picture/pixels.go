@@ -13,7 +13,7 @@ func fromImage(img image.Image, format string, l Limits) (*RGB, error) {
 	if err := l.checkPixels(format, b.Dx(), b.Dy()); err != nil {
 		return nil, err
 	}
-	rgb := blank(b.Dx(), b.Dy())
+	rgb := Blank(b.Dx(), b.Dy())
 	copyRow := rowCopier(img, b)
 	for n, y := 3*rgb.W, 0; y < rgb.H; y++ {
 		copyRow(rgb.Pix[y*n:(y+1)*n], y)
