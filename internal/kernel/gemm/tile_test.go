@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/argus-go/argus/internal/kernel/gemm/guard"
@@ -19,8 +20,10 @@ func TestEveryTileEqualsItsDefinitionWhateverItsLastVectorHolds(t *testing.T) {
 				for rows := 1; rows <= most; rows++ {
 					for last := 1; last <= m.lanes; last++ {
 						w := &panel{n: (vectors-1)*m.lanes + last, vectors: vectors}
-						checkTile(t, m, w, rows)
-						checkTransTile(t, m, w, rows)
+						for _, accumulate := range []bool{false, true} {
+							checkTile(t, m, w, rows, accumulate)
+							checkTransTile(t, m, w, rows, accumulate)
+						}
 					}
 				}
 			}
@@ -33,8 +36,9 @@ const (
 	between       = 3 // floats between rows
 )
 
-// checkTile runs a tile whose last row begins with a piece of zeros.
-func checkTile(t *testing.T, m *implementation, w *panel, rows int) {
+// checkTile runs a tile whose last row begins with a piece of zeros. It adds to a
+// bias, or to what C holds.
+func checkTile(t *testing.T, m *implementation, w *panel, rows int, accumulate bool) {
 	t.Helper()
 	const k = pieces * piece
 	r, ld, width := random(), w.n+between, w.vectors*m.lanes
@@ -49,10 +53,14 @@ func checkTile(t *testing.T, m *implementation, w *panel, rows int) {
 		}
 	}
 	x.offs[rows-1] = -1
+	before := func(_, j int) float32 { return bias[j] }
+	if accumulate {
+		before = startFromC(x, r, rows, w.n)
+	}
 	x.tail(w, m.lanes)
 	m.run(x, rows, w.vectors)
 	checkC(t, c, rows, w.n, ld, func(i, j int) float64 {
-		sum := float64(bias[j]) + float64(add[i*ld+j])
+		sum := float64(before(i, j)) + float64(add[i*ld+j])
 		for l := range k {
 			if i < rows-1 || l >= piece {
 				sum += float64(a[i*k+l]) * float64(b[l*width+j])
@@ -63,7 +71,7 @@ func checkTile(t *testing.T, m *implementation, w *panel, rows int) {
 }
 
 // checkTransTile runs a tile whose second row of A is zeros.
-func checkTransTile(t *testing.T, m *implementation, w *panel, rows int) {
+func checkTransTile(t *testing.T, m *implementation, w *panel, rows int, accumulate bool) {
 	t.Helper()
 	const k = 7
 	r, ld := random(), w.n+between
@@ -74,9 +82,14 @@ func checkTransTile(t *testing.T, m *implementation, w *panel, rows int) {
 		x.offs = append(x.offs, int32(l*rows))
 	}
 	x.offs[1] = -1
+	before := func(_, _ int) float32 { return 0 }
+	if accumulate {
+		before = startFromC(x, r, rows, w.n)
+	}
 	x.tail(w, m.lanes)
 	m.runT(x, rows, w.vectors)
-	checkC(t, c, rows, w.n, ld, func(i, j int) (sum float64) {
+	checkC(t, c, rows, w.n, ld, func(i, j int) float64 {
+		sum := float64(before(i, j))
 		for l := range k {
 			if l != 1 {
 				sum += float64(a[l*rows+i]) * float64(b[l*ld+j])
@@ -84,6 +97,17 @@ func checkTransTile(t *testing.T, m *implementation, w *panel, rows int) {
 		}
 		return sum
 	})
+}
+
+// startFromC fills C and returns what it holds.
+func startFromC(x *tile, r *rand.Rand, rows, n int) func(i, j int) float32 {
+	x.bias = nil
+	before := make([]float32, rows*n)
+	for i := range before {
+		before[i] = float32(r.IntN(9) - 4)
+		x.c[i/n*x.ldc+i%n] = before[i]
+	}
+	return func(i, j int) float32 { return before[i*n+j] }
 }
 
 // One rounding for each multiply-add, in the order of k: AVX2, AVX-512 and NEON

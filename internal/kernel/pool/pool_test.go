@@ -28,7 +28,7 @@ func rng() *rand.Rand { return rand.New(rand.NewPCG(5, 6)) }
 // ones, over every kind of channel count.
 func shapes() []Shape {
 	var all []Shape
-	for _, c := range []int{1, 3, 8, 15, 16, 17, 31, 64, 65, 100, 129, 192} {
+	for _, c := range []int{1, 3, 8, 15, 16, 17, 18, 31, 64, 65, 100, 129, 192} {
 		all = append(all,
 			Shape{H: 7, W: 9, C: c, KH: 3, KW: 3, StrideH: 2, StrideW: 2, OutH: 3, OutW: 4},
 			Shape{H: 6, W: 5, C: c, KH: 3, KW: 3, StrideH: 1, StrideW: 1, Top: 1, Left: 1, OutH: 6, OutW: 5},

@@ -99,7 +99,7 @@ func TestAnOutputMayBeAnInput(t *testing.T) {
 	})
 }
 
-var widths = []int{1, 3, 8, 13, 16, 24, 33, 64, 100, 129}
+var widths = []int{1, 3, 8, 13, 16, 18, 24, 33, 64, 100, 129}
 
 func TestRowOpsEqualFloat64(t *testing.T) {
 	many := 700
