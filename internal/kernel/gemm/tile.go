@@ -11,7 +11,7 @@ import "slices"
 //	C[i][j] = start + Σs A[s][i]·B[s][j]
 //
 // where start is bias[j], or C[i][j] where bias is nil. The assembly reads the
-// fields at their offsets: ../_asm/gemm knows them.
+// fields at their offsets: ../_asm/gemm and ../_asm/neon know them.
 type tile struct {
 	a     []float32 // where offsets begin
 	offs  []int32   // of piece s of row i at s·offStep+i; transposed: of row s; negative: zeros
