@@ -2,7 +2,7 @@ package augment
 
 import (
 	"cmp"
-	"encoding/binary"
+	"sync"
 
 	"github.com/argus-go/argus/internal/kernel/pixel"
 )
@@ -59,36 +59,6 @@ const (
 	greyB = 7471
 )
 
-// sums are those of red, green and blue, eight bytes at a time: even and odd ones
-// in four lanes of 16 bits each, which 128 of them do not fill.
-func sums(pix []uint8) (r, g, b int64) {
-	const lanes, block = 0x00ff00ff00ff00ff, 24 * 128
-	var total [3]int64
-	for len(pix) >= 24 {
-		part := pix[:min(block, len(pix)/24*24)]
-		pix = pix[len(part):]
-		var acc [6]uint64
-		for ; len(part) >= 24; part = part[24:] {
-			x, y, z := binary.LittleEndian.Uint64(part), binary.LittleEndian.Uint64(part[8:]), binary.LittleEndian.Uint64(part[16:])
-			acc[0] += x & lanes
-			acc[1] += x >> 8 & lanes
-			acc[2] += y & lanes
-			acc[3] += y >> 8 & lanes
-			acc[4] += z & lanes
-			acc[5] += z >> 8 & lanes
-		}
-		for i, a := range acc {
-			for lane := range 4 {
-				total[(8*(i/2)+2*lane+i%2)%3] += int64(a >> (16 * lane) & 0xffff)
-			}
-		}
-	}
-	for i, v := range pix {
-		total[i%3] += int64(v)
-	}
-	return total[0], total[1], total[2]
-}
-
 // blend is v as far from base as factor says, in units of 2⁻¹⁶.
 func blend(base, v, factor int32) uint8 {
 	return clip(int32((int64(base)<<16 + int64(v-base)*int64(factor) + halfUnit) >> 16))
@@ -130,7 +100,8 @@ func (o Contrast) apply(w *work) { w.contrast(w.factor(by(o.By, .2))) }
 
 func (w *work) contrast(factor float64) {
 	p := w.settled()
-	r, g, b := sums(p.Pix)
+	sums := pixel.Sums(p.Pix)
+	r, g, b := sums[0], sums[1], sums[2]
 	n := int64(p.W * p.H)
 	mean, f := int32(((greyR*r+greyG*g+greyB*b)/n+halfUnit)>>16), units(factor)
 	w.levels(func(v int) uint8 { return blend(mean, int32(v), f) })
@@ -147,8 +118,23 @@ func (o Gamma) check() error { return within(bound{"most", cmp.Or(o.Most, 1.5), 
 
 func (o Gamma) apply(w *work) {
 	g := w.ratio(cmp.Or(o.Most, 1.5))
-	w.levels(func(v int) uint8 { return uint8(round(mul(255, pow(float64(v)/255, g)))) })
+	logs := logarithms()
+	w.levels(func(v int) uint8 {
+		if v == 0 {
+			return 0
+		}
+		return uint8(round(mul(255, exp(mul(g, logs[v])))))
+	})
 }
+
+// logarithms are those of levels above 0, of 255.
+var logarithms = sync.OnceValue(func() *[256]float64 {
+	var t [256]float64
+	for v := 1; v < len(t); v++ {
+		t[v] = ln(float64(v) / 255)
+	}
+	return &t
+})
 
 // Saturation takes colours 1−By to 1+By times as far from grey; default .2.
 type Saturation struct {

@@ -56,14 +56,6 @@ func ln(x float64) float64 {
 	return mul(2*t, series(y, 1, 1./3, 1./5, 1./7, 1./9, 1./11, 1./13, 1./15, 1./17, 1./19, 1./21)) + mul(float64(e), math.Ln2)
 }
 
-// pow is xᵍ for x from 0 on.
-func pow(x, g float64) float64 {
-	if x == 0 {
-		return 0
-	}
-	return exp(mul(g, ln(x)))
-}
-
 // round is the nearest whole number, halves up.
 func round(x float64) int { return int(math.Floor(x + .5)) }
 

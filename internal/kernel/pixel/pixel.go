@@ -19,6 +19,7 @@ type kernels struct {
 	inverse  func(dst []uint8, stride int, coefs *[64]int16, q *[64]int32)
 	lowest   func(dst []uint8, stride int, coefs *[128]int16, q *[64]int32)
 	coarse   func(dst []uint8, src []int16, stride int, q, recip *[64]int32)
+	sums     func(src []uint8) (total [3]int64)
 	inverses func(dst []uint8, stride int, coefs *[128]int16, q *[64]int32)
 }
 

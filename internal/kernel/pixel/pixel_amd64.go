@@ -18,7 +18,7 @@ func implementations() []implementation {
 	}
 	if features.Has(features.AVX512) {
 		wide := avx2
-		wide.inverses = inversesAVX512
+		wide.inverses, wide.blend, wide.down = inversesAVX512, blendWide, downWide
 		all = append([]implementation{{"avx512", wide}}, all...)
 	}
 	if features.Has(features.AVX512) && cpu.X86.HasAVX512VBMI && cpu.X86.HasAVX512VNNI {
@@ -34,7 +34,7 @@ func implementations() []implementation {
 // What follows gives the assembly whole blocks, and the definition the rest.
 
 var avx2 = kernels{
-	table: tableGo, flip: flipFast, matrix: matrixFast, blend: blendFast, bilinear: bilinearFast, down: downFast, across: acrossFast, ycbcr: ycbcrFast, inverse: inverseFast, inverses: inversesFast, lowest: lowestFast, rounded: roundedFast, coarse: coarseFast,
+	table: tableGo, flip: flipFast, matrix: matrixFast, blend: blendFast, bilinear: bilinearFast, down: downFast, across: acrossFast, ycbcr: ycbcrFast, inverse: inverseFast, inverses: inversesFast, lowest: lowestFast, sums: sumsFast, rounded: roundedFast, coarse: coarseFast,
 }
 
 func tableAVX512(dst, src []uint8, t *[256]uint8) {
@@ -62,8 +62,11 @@ func matrixFast(dst, src []uint8, k *[9]int32) {
 	matrixGo(dst, src, k)
 }
 
-func blendFast(dst []uint8, rows [][]uint8, w []int16) {
-	n := len(dst) / 16
+func blendFast(dst []uint8, rows [][]uint8, w []int16) { blendBy(dst, rows, w, 16) }
+func blendWide(dst []uint8, rows [][]uint8, w []int16) { blendBy(dst, rows, w, 32) }
+
+func blendBy(dst []uint8, rows [][]uint8, w []int16, size int) {
+	n := len(dst) / size
 	if n == 0 {
 		blendGo(dst, rows, w)
 		return
@@ -79,8 +82,12 @@ func blendFast(dst []uint8, rows [][]uint8, w []int16) {
 	if len(p)%2 != 0 {
 		p, f = append(p, p[0]), append(f, 0)
 	}
-	blendAVX2(&dst[0], &p[0], &f[0], len(p)/2, n)
-	blendFrom(dst, rows, w, 16*n)
+	if size == 32 { // called by name, so that the arrays stay on the stack
+		blendAVX512(&dst[0], &p[0], &f[0], len(p)/2, n)
+	} else {
+		blendAVX2(&dst[0], &p[0], &f[0], len(p)/2, n)
+	}
+	blendFrom(dst, rows, w, size*n)
 }
 
 func bilinearFast(dst, pix []uint8, stride int, xs, ys []int32) {
@@ -100,6 +107,31 @@ func downFast(dst, src []uint8, stride int, w []int32) {
 	if left := 8 * n; left < len(dst) {
 		downGo(dst[left:], src[left:], stride, w)
 	}
+}
+
+func downWide(dst, src []uint8, stride int, w []int32) {
+	n := len(dst) / 16
+	if n > 0 {
+		downAVX512(&dst[0], &src[0], stride, &w[0], len(w), n)
+	}
+	if left := 16 * n; left < len(dst) {
+		downFast(dst[left:], src[left:], stride, w)
+	}
+}
+
+func sumsFast(src []uint8) (total [3]int64) {
+	n := len(src) / 96
+	if n > 0 {
+		var parts [3][4]uint64
+		sumsAVX2(&parts[0][0], &src[0], n)
+		for c, p := range parts {
+			total[c] = int64(p[0] + p[1] + p[2] + p[3])
+		}
+	}
+	for c, v := range sumsGo(src[96*n:]) {
+		total[c] += v
+	}
+	return total
 }
 
 func acrossFast(dst, src []uint8, ws *Windows) {

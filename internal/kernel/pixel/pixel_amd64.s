@@ -329,6 +329,54 @@ pair:
 	VZEROUPPER
 	RET
 
+// func blendAVX512(dst *byte, rows **byte, w *int16, pairs int, n int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·blendAVX512(SB), NOSPLIT, $0-40
+	MOVQ         dst+0(FP), AX
+	MOVQ         rows+8(FP), CX
+	MOVQ         w+16(FP), DX
+	MOVQ         pairs+24(FP), BX
+	MOVQ         n+32(FP), SI
+	MOVL         $0x00002000, DI
+	VMOVD        DI, X0
+	VPBROADCASTD X0, Z0
+	XORQ         DI, DI
+
+block:
+	VMOVDQA64 Z0, Z1
+	VMOVDQA64 Z0, Z2
+	MOVQ      CX, R8
+	MOVQ      DX, R9
+	MOVQ      BX, R10
+
+pair:
+	MOVQ         (R8), R11
+	VPMOVZXBW    (R11)(DI*1), Z3
+	MOVQ         8(R8), R11
+	VPMOVZXBW    (R11)(DI*1), Z4
+	VPBROADCASTD (R9), Z6
+	VPUNPCKLWD   Z4, Z3, Z5
+	VPMADDWD     Z6, Z5, Z5
+	VPADDD       Z5, Z1, Z1
+	VPUNPCKHWD   Z4, Z3, Z5
+	VPMADDWD     Z6, Z5, Z5
+	VPADDD       Z5, Z2, Z2
+	ADDQ         $0x10, R8
+	ADDQ         $0x04, R9
+	DECQ         R10
+	JNZ          pair
+	VPSRAD       $0x0e, Z1, Z1
+	VPSRAD       $0x0e, Z2, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPXORD       Z5, Z5, Z5
+	VPMAXSW      Z5, Z1, Z1
+	VPMOVUSWB    Z1, (AX)(DI*1)
+	ADDQ         $0x20, DI
+	DECQ         SI
+	JNZ          block
+	VZEROUPPER
+	RET
+
 DATA pairRGB<>+0(SB)/1, $0x00
 DATA pairRGB<>+1(SB)/1, $0x80
 DATA pairRGB<>+2(SB)/1, $0x03
@@ -457,6 +505,200 @@ tap:
 	ADDQ         $0x08, AX
 	DECQ         DI
 	JNZ          block
+	VZEROUPPER
+	RET
+
+// func downAVX512(dst *byte, src *byte, stride int, w *int32, taps int, n int)
+// Requires: AVX, AVX512F
+TEXT ·downAVX512(SB), NOSPLIT, $0-48
+	MOVQ         dst+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         stride+16(FP), DX
+	MOVQ         w+24(FP), BX
+	MOVQ         taps+32(FP), SI
+	MOVQ         n+40(FP), DI
+	MOVL         $0x00200000, R8
+	VMOVD        R8, X0
+	VPBROADCASTD X0, Z0
+
+block:
+	VMOVDQA64 Z0, Z1
+	MOVQ      CX, R8
+	MOVQ      BX, R9
+	MOVQ      SI, R10
+
+tap:
+	VPMOVZXBD    (R8), Z2
+	VPMULLD.BCST (R9), Z2, Z2
+	VPADDD       Z2, Z1, Z1
+	ADDQ         DX, R8
+	ADDQ         $0x04, R9
+	DECQ         R10
+	JNZ          tap
+	VPSRAD       $0x16, Z1, Z1
+	VPXORD       Z2, Z2, Z2
+	VPMAXSD      Z2, Z1, Z1
+	VPMOVUSDB    Z1, (AX)
+	ADDQ         $0x10, CX
+	ADDQ         $0x10, AX
+	DECQ         DI
+	JNZ          block
+	VZEROUPPER
+	RET
+
+DATA everyThird0<>+0(SB)/1, $0xff
+DATA everyThird0<>+1(SB)/1, $0x00
+DATA everyThird0<>+2(SB)/1, $0x00
+DATA everyThird0<>+3(SB)/1, $0xff
+DATA everyThird0<>+4(SB)/1, $0x00
+DATA everyThird0<>+5(SB)/1, $0x00
+DATA everyThird0<>+6(SB)/1, $0xff
+DATA everyThird0<>+7(SB)/1, $0x00
+DATA everyThird0<>+8(SB)/1, $0x00
+DATA everyThird0<>+9(SB)/1, $0xff
+DATA everyThird0<>+10(SB)/1, $0x00
+DATA everyThird0<>+11(SB)/1, $0x00
+DATA everyThird0<>+12(SB)/1, $0xff
+DATA everyThird0<>+13(SB)/1, $0x00
+DATA everyThird0<>+14(SB)/1, $0x00
+DATA everyThird0<>+15(SB)/1, $0xff
+DATA everyThird0<>+16(SB)/1, $0x00
+DATA everyThird0<>+17(SB)/1, $0x00
+DATA everyThird0<>+18(SB)/1, $0xff
+DATA everyThird0<>+19(SB)/1, $0x00
+DATA everyThird0<>+20(SB)/1, $0x00
+DATA everyThird0<>+21(SB)/1, $0xff
+DATA everyThird0<>+22(SB)/1, $0x00
+DATA everyThird0<>+23(SB)/1, $0x00
+DATA everyThird0<>+24(SB)/1, $0xff
+DATA everyThird0<>+25(SB)/1, $0x00
+DATA everyThird0<>+26(SB)/1, $0x00
+DATA everyThird0<>+27(SB)/1, $0xff
+DATA everyThird0<>+28(SB)/1, $0x00
+DATA everyThird0<>+29(SB)/1, $0x00
+DATA everyThird0<>+30(SB)/1, $0xff
+DATA everyThird0<>+31(SB)/1, $0x00
+GLOBL everyThird0<>(SB), RODATA|NOPTR, $32
+
+DATA everyThird1<>+0(SB)/1, $0x00
+DATA everyThird1<>+1(SB)/1, $0xff
+DATA everyThird1<>+2(SB)/1, $0x00
+DATA everyThird1<>+3(SB)/1, $0x00
+DATA everyThird1<>+4(SB)/1, $0xff
+DATA everyThird1<>+5(SB)/1, $0x00
+DATA everyThird1<>+6(SB)/1, $0x00
+DATA everyThird1<>+7(SB)/1, $0xff
+DATA everyThird1<>+8(SB)/1, $0x00
+DATA everyThird1<>+9(SB)/1, $0x00
+DATA everyThird1<>+10(SB)/1, $0xff
+DATA everyThird1<>+11(SB)/1, $0x00
+DATA everyThird1<>+12(SB)/1, $0x00
+DATA everyThird1<>+13(SB)/1, $0xff
+DATA everyThird1<>+14(SB)/1, $0x00
+DATA everyThird1<>+15(SB)/1, $0x00
+DATA everyThird1<>+16(SB)/1, $0xff
+DATA everyThird1<>+17(SB)/1, $0x00
+DATA everyThird1<>+18(SB)/1, $0x00
+DATA everyThird1<>+19(SB)/1, $0xff
+DATA everyThird1<>+20(SB)/1, $0x00
+DATA everyThird1<>+21(SB)/1, $0x00
+DATA everyThird1<>+22(SB)/1, $0xff
+DATA everyThird1<>+23(SB)/1, $0x00
+DATA everyThird1<>+24(SB)/1, $0x00
+DATA everyThird1<>+25(SB)/1, $0xff
+DATA everyThird1<>+26(SB)/1, $0x00
+DATA everyThird1<>+27(SB)/1, $0x00
+DATA everyThird1<>+28(SB)/1, $0xff
+DATA everyThird1<>+29(SB)/1, $0x00
+DATA everyThird1<>+30(SB)/1, $0x00
+DATA everyThird1<>+31(SB)/1, $0xff
+GLOBL everyThird1<>(SB), RODATA|NOPTR, $32
+
+DATA everyThird2<>+0(SB)/1, $0x00
+DATA everyThird2<>+1(SB)/1, $0x00
+DATA everyThird2<>+2(SB)/1, $0xff
+DATA everyThird2<>+3(SB)/1, $0x00
+DATA everyThird2<>+4(SB)/1, $0x00
+DATA everyThird2<>+5(SB)/1, $0xff
+DATA everyThird2<>+6(SB)/1, $0x00
+DATA everyThird2<>+7(SB)/1, $0x00
+DATA everyThird2<>+8(SB)/1, $0xff
+DATA everyThird2<>+9(SB)/1, $0x00
+DATA everyThird2<>+10(SB)/1, $0x00
+DATA everyThird2<>+11(SB)/1, $0xff
+DATA everyThird2<>+12(SB)/1, $0x00
+DATA everyThird2<>+13(SB)/1, $0x00
+DATA everyThird2<>+14(SB)/1, $0xff
+DATA everyThird2<>+15(SB)/1, $0x00
+DATA everyThird2<>+16(SB)/1, $0x00
+DATA everyThird2<>+17(SB)/1, $0xff
+DATA everyThird2<>+18(SB)/1, $0x00
+DATA everyThird2<>+19(SB)/1, $0x00
+DATA everyThird2<>+20(SB)/1, $0xff
+DATA everyThird2<>+21(SB)/1, $0x00
+DATA everyThird2<>+22(SB)/1, $0x00
+DATA everyThird2<>+23(SB)/1, $0xff
+DATA everyThird2<>+24(SB)/1, $0x00
+DATA everyThird2<>+25(SB)/1, $0x00
+DATA everyThird2<>+26(SB)/1, $0xff
+DATA everyThird2<>+27(SB)/1, $0x00
+DATA everyThird2<>+28(SB)/1, $0x00
+DATA everyThird2<>+29(SB)/1, $0xff
+DATA everyThird2<>+30(SB)/1, $0x00
+DATA everyThird2<>+31(SB)/1, $0x00
+GLOBL everyThird2<>(SB), RODATA|NOPTR, $32
+
+// func sumsAVX2(total *uint64, src *byte, n int)
+// Requires: AVX, AVX2
+TEXT ·sumsAVX2(SB), NOSPLIT, $0-24
+	MOVQ    total+0(FP), AX
+	MOVQ    src+8(FP), CX
+	MOVQ    n+16(FP), DX
+	VPXOR   Y0, Y0, Y0
+	VMOVDQU everyThird0<>+0(SB), Y3
+	VPXOR   Y4, Y4, Y4
+	VMOVDQU everyThird1<>+0(SB), Y5
+	VPXOR   Y6, Y6, Y6
+	VMOVDQU everyThird2<>+0(SB), Y7
+	VPXOR   Y8, Y8, Y8
+
+loop:
+	VMOVDQU (CX), Y1
+	VPAND   Y3, Y1, Y2
+	VPSADBW Y0, Y2, Y2
+	VPADDQ  Y2, Y4, Y4
+	VPAND   Y5, Y1, Y2
+	VPSADBW Y0, Y2, Y2
+	VPADDQ  Y2, Y6, Y6
+	VPAND   Y7, Y1, Y2
+	VPSADBW Y0, Y2, Y2
+	VPADDQ  Y2, Y8, Y8
+	VMOVDQU 32(CX), Y1
+	VPAND   Y5, Y1, Y2
+	VPSADBW Y0, Y2, Y2
+	VPADDQ  Y2, Y4, Y4
+	VPAND   Y7, Y1, Y2
+	VPSADBW Y0, Y2, Y2
+	VPADDQ  Y2, Y6, Y6
+	VPAND   Y3, Y1, Y2
+	VPSADBW Y0, Y2, Y2
+	VPADDQ  Y2, Y8, Y8
+	VMOVDQU 64(CX), Y1
+	VPAND   Y7, Y1, Y2
+	VPSADBW Y0, Y2, Y2
+	VPADDQ  Y2, Y4, Y4
+	VPAND   Y3, Y1, Y2
+	VPSADBW Y0, Y2, Y2
+	VPADDQ  Y2, Y6, Y6
+	VPAND   Y5, Y1, Y2
+	VPSADBW Y0, Y2, Y2
+	VPADDQ  Y2, Y8, Y8
+	ADDQ    $0x60, CX
+	DECQ    DX
+	JNZ     loop
+	VMOVDQU Y4, (AX)
+	VMOVDQU Y6, 32(AX)
+	VMOVDQU Y8, 64(AX)
 	VZEROUPPER
 	RET
 

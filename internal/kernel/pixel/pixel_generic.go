@@ -2,7 +2,7 @@ package pixel
 
 // portable is the definition.
 var portable = kernels{
-	table: tableGo, flip: flipGo, matrix: matrixGo, blend: blendGo, bilinear: bilinearGo, down: downGo, across: acrossGo, ycbcr: ycbcrGo, inverse: inverseGo, inverses: inversesGo, lowest: lowestGo, rounded: roundedGo, coarse: coarseGo,
+	table: tableGo, flip: flipGo, matrix: matrixGo, blend: blendGo, bilinear: bilinearGo, down: downGo, across: acrossGo, ycbcr: ycbcrGo, inverse: inverseGo, inverses: inversesGo, lowest: lowestGo, sums: sumsGo, rounded: roundedGo, coarse: coarseGo,
 }
 
 func clip(v int32) uint8 { return uint8(min(max(v, 0), 255)) }

@@ -17,10 +17,19 @@ func matrixAVX2(dst *byte, src *byte, k *int32, n int)
 func blendAVX2(dst *byte, rows **byte, w *int16, pairs int, n int)
 
 //go:noescape
+func blendAVX512(dst *byte, rows **byte, w *int16, pairs int, n int)
+
+//go:noescape
 func bilinearAVX2(dst *byte, pix *byte, stride int, xs *int32, ys *int32, n int)
 
 //go:noescape
 func downAVX2(dst *byte, src *byte, stride int, w *int32, taps int, n int)
+
+//go:noescape
+func downAVX512(dst *byte, src *byte, stride int, w *int32, taps int, n int)
+
+//go:noescape
+func sumsAVX2(total *uint64, src *byte, n int)
 
 //go:noescape
 func acrossAVX2(dst *byte, src *byte, offset *int32, w *int32, pairs int, n int)

@@ -84,6 +84,10 @@ func TestEveryImplementationEqualsTheDefinition(t *testing.T) {
 				each(t, n, func(k kernels, dst []uint8) { k.across(dst, src, ws) })
 			}
 		}
+		for _, i := range implementations() {
+			require.Equal(t, sumsGo(src), i.sums(src), i.name)
+			require.Equal(t, sumsGo(append(src, src...)), i.sums(append(src, src...)), i.name)
+		}
 		for shift := range 2 {
 			for spare := range 9 {
 				y, cb, cr := random(r, pixels), random(r, (pixels+shift)>>shift+spare), random(r, (pixels+shift)>>shift)

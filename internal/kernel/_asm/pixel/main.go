@@ -17,6 +17,7 @@ func main() {
 	blend()
 	bilinear()
 	down()
+	sums()
 	across()
 	acrossFour()
 	ycbcr()
@@ -156,25 +157,37 @@ func matrix() {
 	RET()
 }
 
-// blend: 16·n bytes, dst[i] = (Σ w[k]·rows[k][i] + 2¹³) >> 14, an even number of
-// rows.
+// blend: 16·n or 32·n bytes, dst[i] = (Σ w[k]·rows[k][i] + 2¹³) >> 14, an even number
+// of rows.
 func blend() {
-	TEXT("blendAVX2", NOSPLIT, "func(dst *byte, rows **byte, w *int16, pairs, n int)")
+	blendOf("blendAVX2", YMM, false)
+	blendOf("blendAVX512", ZMM, true)
+}
+
+func blendOf(name string, vec func() reg.VecVirtual, wide bool) {
+	TEXT(name, NOSPLIT, "func(dst *byte, rows **byte, w *int16, pairs, n int)")
 	Pragma("noescape")
 	dst, rows := Load(Param("dst"), GP64()), Load(Param("rows"), GP64())
 	w, pairs, n := Load(Param("w"), GP64()), Load(Param("pairs"), GP64()), Load(Param("n"), GP64())
-	half := YMM()
+	half := vec()
 	one, x := GP32(), XMM()
 	MOVL(U32(1<<13), one)
 	VMOVD(one, x)
 	VPBROADCASTD(x, half)
 	at := GP64()
 	XORQ(at, at)
-	lo, hi, a, b, t, f := YMM(), YMM(), YMM(), YMM(), YMM(), YMM()
+	lo, hi, a, b, t, f := vec(), vec(), vec(), vec(), vec(), vec()
 	row, weight, left, p := GP64(), GP64(), GP64(), GP64()
+	move := func(from, to reg.VecVirtual) {
+		if wide {
+			VMOVDQA64(from, to)
+		} else {
+			VMOVDQA(from, to)
+		}
+	}
 	Label("block")
-	VMOVDQA(half, lo)
-	VMOVDQA(half, hi)
+	move(half, lo)
+	move(half, hi)
 	MOVQ(rows, row)
 	MOVQ(w, weight)
 	MOVQ(pairs, left)
@@ -197,10 +210,17 @@ func blend() {
 	VPSRAD(U8(14), lo, lo)
 	VPSRAD(U8(14), hi, hi)
 	VPACKSSDW(hi, lo, lo) // words in order, as the halves were unpacked
-	VEXTRACTI128(U8(1), lo, x)
-	VPACKUSWB(x, lo.AsX(), lo.AsX())
-	VMOVDQU(lo.AsX(), Mem{Base: dst, Index: at, Scale: 1})
-	ADDQ(U8(16), at)
+	if wide {
+		VPXORD(t, t, t)
+		VPMAXSW(t, lo, lo)
+		VPMOVUSWB(lo, Mem{Base: dst, Index: at, Scale: 1})
+		ADDQ(U8(32), at)
+	} else {
+		VEXTRACTI128(U8(1), lo, x)
+		VPACKUSWB(x, lo.AsX(), lo.AsX())
+		VMOVDQU(lo.AsX(), Mem{Base: dst, Index: at, Scale: 1})
+		ADDQ(U8(16), at)
+	}
 	DECQ(n)
 	JNZ(LabelRef("block"))
 	VZEROUPPER()
@@ -275,42 +295,106 @@ func bilinear() {
 	RET()
 }
 
-// down: 8·n bytes, dst[i] = (Σ w[k]·src[k·stride+i] + 2²¹) >> 22.
+// down: 8·n or 16·n bytes, dst[i] = (Σ w[k]·src[k·stride+i] + 2²¹) >> 22.
 func down() {
-	TEXT("downAVX2", NOSPLIT, "func(dst, src *byte, stride int, w *int32, taps, n int)")
+	downOf("downAVX2", YMM, false)
+	downOf("downAVX512", ZMM, true)
+}
+
+func downOf(name string, vec func() reg.VecVirtual, wide bool) {
+	TEXT(name, NOSPLIT, "func(dst, src *byte, stride int, w *int32, taps, n int)")
 	Pragma("noescape")
 	dst, src, stride := Load(Param("dst"), GP64()), Load(Param("src"), GP64()), Load(Param("stride"), GP64())
 	w, taps, n := Load(Param("w"), GP64()), Load(Param("taps"), GP64()), Load(Param("n"), GP64())
-	half := YMM()
+	half := vec()
 	g, x := GP32(), XMM()
 	MOVL(U32(1<<21), g)
 	VMOVD(g, x)
 	VPBROADCASTD(x, half)
-	sum, v, f := YMM(), YMM(), YMM()
+	sum, v, f := vec(), vec(), vec()
 	p, weight, left := GP64(), GP64(), GP64()
 	Label("block")
-	VMOVDQA(half, sum)
+	if wide {
+		VMOVDQA64(half, sum)
+	} else {
+		VMOVDQA(half, sum)
+	}
 	MOVQ(src, p)
 	MOVQ(w, weight)
 	MOVQ(taps, left)
 	Label("tap")
 	VPMOVZXBD(Mem{Base: p}, v)
-	VPBROADCASTD(Mem{Base: weight}, f)
-	VPMULLD(f, v, v)
+	if wide {
+		VPMULLD_BCST(Mem{Base: weight}, v, v)
+	} else {
+		VPBROADCASTD(Mem{Base: weight}, f)
+		VPMULLD(f, v, v)
+	}
 	VPADDD(v, sum, sum)
 	ADDQ(stride, p)
 	ADDQ(U8(4), weight)
 	DECQ(left)
 	JNZ(LabelRef("tap"))
 	VPSRAD(U8(22), sum, sum)
-	VEXTRACTI128(U8(1), sum, x)
-	VPACKSSDW(x, sum.AsX(), sum.AsX())
-	VPACKUSWB(sum.AsX(), sum.AsX(), sum.AsX())
-	VMOVQ(sum.AsX(), Mem{Base: dst})
-	ADDQ(U8(8), src)
-	ADDQ(U8(8), dst)
+	if wide {
+		VPXORD(v, v, v)
+		VPMAXSD(v, sum, sum)
+		VPMOVUSDB(sum, Mem{Base: dst})
+		ADDQ(U8(16), src)
+		ADDQ(U8(16), dst)
+	} else {
+		VEXTRACTI128(U8(1), sum, x)
+		VPACKSSDW(x, sum.AsX(), sum.AsX())
+		VPACKUSWB(sum.AsX(), sum.AsX(), sum.AsX())
+		VMOVQ(sum.AsX(), Mem{Base: dst})
+		ADDQ(U8(8), src)
+		ADDQ(U8(8), dst)
+	}
 	DECQ(n)
 	JNZ(LabelRef("block"))
+	VZEROUPPER()
+	RET()
+}
+
+// sums: of each byte's place in three, of 96·n bytes, as total[3][4]; zero before.
+func sums() {
+	var masks [3]Mem
+	for c, name := range []string{"everyThird0", "everyThird1", "everyThird2"} {
+		var v []int
+		for i := range 32 {
+			v = append(v, 0)
+			if i%3 == c {
+				v[i] = 255
+			}
+		}
+		masks[c] = bytesTable(name, v...)
+	}
+	TEXT("sumsAVX2", NOSPLIT, "func(total *uint64, src *byte, n int)")
+	Pragma("noescape")
+	total, src, n := Load(Param("total"), GP64()), Load(Param("src"), GP64()), Load(Param("n"), GP64())
+	zero, v, t := YMM(), YMM(), YMM()
+	VPXOR(zero, zero, zero)
+	var mask, sum [3]reg.VecVirtual
+	for c := range sum {
+		mask[c], sum[c] = YMM(), YMM()
+		VMOVDQU(masks[c], mask[c])
+		VPXOR(sum[c], sum[c], sum[c])
+	}
+	Label("loop")
+	for part := range 3 { // the first byte of a part is of place 2·part, as 32 is of 2
+		VMOVDQU(Mem{Base: src, Disp: 32 * part}, v)
+		for c := range sum {
+			VPAND(mask[(c+part)%3], v, t)
+			VPSADBW(zero, t, t)
+			VPADDQ(t, sum[c], sum[c])
+		}
+	}
+	ADDQ(U8(96), src)
+	DECQ(n)
+	JNZ(LabelRef("loop"))
+	for c := range sum {
+		VMOVDQU(sum[c], Mem{Base: total, Disp: 32 * c})
+	}
 	VZEROUPPER()
 	RET()
 }
