@@ -215,7 +215,9 @@ func (w *work) fresh() *RGB {
 func (w *work) pixels() *RGB {
 	p := w.settled()
 	if w.given {
-		w.picture, w.given = &RGB{W: p.W, H: p.H, Pix: append([]uint8(nil), p.Pix...)}, false
+		own := picture.Blank(p.W, p.H)
+		copy(own.Pix, p.Pix)
+		w.picture, w.given = own, false
 	}
 	return w.picture
 }
