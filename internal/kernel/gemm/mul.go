@@ -10,7 +10,7 @@ import (
 const (
 	depth       = 4608      // most rows of B that are packed at a time
 	blockFloats = 1 << 16   // of a panel are most that a pass over C takes: two blocks stay in the second-level cache
-	depthT      = 512       // most rows of A and B that transposed tiles take at a time
+	depthT      = 128       // rows of A and B that transposed tiles take at a time, while they fetch as many
 	taskBytes   = 256 << 10 // about as much of A goes into a task
 	smallFlops  = 1 << 16   // less is not worth sharing
 )

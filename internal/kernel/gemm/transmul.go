@@ -97,6 +97,11 @@ func (j *transProduct) task(g0, g1, s int, w *panel, part, parts int) {
 			offs = offs[s*r.M:]
 		}
 		t.offs = offs[:t.segs]
+		// The next block is about as far away as in the middle of a line of pixels.
+		t.aheadA, t.aheadB = 0, depthT*j.ldb
+		if h := t.segs / 2; h > 0 {
+			t.aheadA = depthT * int(offs[h]-offs[h-1])
+		}
 		t.b = j.b[b*j.imageB+k0*j.ldb+w.n0:]
 		for i := part * count / parts; i < (part+1)*count/parts; i++ {
 			i0, i1 := i*r.Seg/count, (i+1)*r.Seg/count

@@ -20,6 +20,7 @@ import (
 const (
 	fA, fOffs, fZeros, fB, fC, fBias, fAdd, fLanes = 0, 24, 48, 72, 96, 120, 144, 168
 	fOffStep, fSegs, fSeg, fLdb, fLdc, fAddLd      = 192, 200, 208, 216, 224, 232
+	fAheadA, fAheadB                               = 288, 296
 	fMask, fClamp, fLo, fHi, fNext                 = 240, 248, 256, 260, 264
 )
 
@@ -307,6 +308,7 @@ func trans(set isa, R, N int) {
 	kn := newKernel(set, R, N)
 	mask, spare := kn.a[0], kn.a[1:]
 	n, offs, a, zeros, b, ldb, ptr := gp[0], gp[1], gp[2], gp[3], gp[4], gp[5], gp[6]
+	aheadA, aheadB := gp[8], gp[9]
 	t := Load(Param("t"), gp[7]).(reg.GPPhysical)
 	kn.start(t, a, b, mask)
 	Load(Param("t"), t)
@@ -316,6 +318,8 @@ func trans(set isa, R, N int) {
 	MOVQ(at(t, fZeros), zeros)
 	MOVQ(at(t, fB), b)
 	bytes(t, fLdb, ldb)
+	bytes(t, fAheadA, aheadA)
+	bytes(t, fAheadB, aheadB)
 	Label("loop")
 	MOVLQSX(at(offs, 0), ptr)
 	TESTQ(ptr, ptr)
@@ -323,6 +327,10 @@ func trans(set isa, R, N int) {
 	CMOVQMI(zeros, ptr)
 	for j := range N {
 		kn.get(b, j, mask, kn.b[j])
+	}
+	PREFETCHT1(Mem{Base: ptr, Index: aheadA, Scale: 1})
+	for line := 0; line < set.size*N; line += 64 {
+		PREFETCHT1(Mem{Base: b, Index: aheadB, Scale: 1, Disp: line})
 	}
 	kn.multiply(func(i int) Mem { return at(ptr, 4*i) }, spare)
 	ADDQ(U8(4), offs)
