@@ -266,3 +266,27 @@ func BenchmarkDepthwise(b *testing.B) {
 		}
 	}
 }
+
+func TestAssemblyGivesTheSameBitsOnVectorsOfAnyWidth(t *testing.T) {
+	best := k
+	defer func() { k = best }()
+	for _, s := range shapes() {
+		if s.C < 16 || s.KH != s.KW || s.KH > 5 || s.StrideH > 2 || s.StrideW > 2 {
+			continue // the portable code, which rounds products
+		}
+		x, kernel := guard.Normal(t, rng(), s.in()), guard.Normal(t, rng(), s.kernel())
+		var want []float32
+		for _, i := range implementations() {
+			if i.name == "portable" {
+				continue
+			}
+			k = i.kernels
+			y := make([]float32, s.out()+s.C)
+			Run(nil, s, 1, x, kernel, y[:s.out()], Epilogue{Hi: 6, Mean: y[s.out():]})
+			if want == nil {
+				want = y
+			}
+			require.Equal(t, want, y, "%s %v", i.name, s)
+		}
+	}
+}
