@@ -27,8 +27,8 @@ type Graph struct {
 	step  stepState
 }
 
-// Build adds l to g as Gorgonia nodes, one per layer, and one each for a
-// convolution's norm and activation. The input x is [N,H,W,C] float32, a
+// Build adds l to g as Gorgonia nodes, one per layer, and one for a convolution's
+// norm with its activation. The input x is [N,H,W,C] float32, a
 // variable or any other node of g. Values of Params share memory with w: who
 // updates weights in place trains the network. Only with Training, or where Grad is
 // asked for a kernel's gradient, are kernels packed anew every run; otherwise the
@@ -162,7 +162,7 @@ func (b *builder) layer(l Layer, x *gorgonia.Node) *gorgonia.Node {
 	case Conv:
 		return b.tap(l.Name, b.conv(l, x))
 	case Norm:
-		return b.tap(l.Name, b.norm(l.Name, l.BatchNorm, x))
+		return b.tap(l.Name, b.norm(l.Name, l.BatchNorm, Linear, x))
 	case Act:
 		return b.activation(b.name("act"), l.Kind, x)
 	case Pool:
@@ -199,7 +199,7 @@ func (b *builder) conv(l Conv, x *gorgonia.Node) *gorgonia.Node {
 		x = b.full(point, l.Name+"/pointwise", x)
 	}
 	if l.Norm != (BatchNorm{}) {
-		x = b.norm(l.Name+"/norm", l.Norm, x)
+		return b.norm(l.Name+"/norm", l.Norm, l.Act, x)
 	}
 	return b.activation(l.Name, l.Act, x)
 }
@@ -214,7 +214,7 @@ func (b *builder) full(l Conv, path string, x *gorgonia.Node) *gorgonia.Node {
 	return b.convolution(path, s, conv.New(s, b.weights[path+"/kernel"].Data), b.options.Training, x, kernel, bias)
 }
 
-func (b *builder) norm(name string, n BatchNorm, x *gorgonia.Node) *gorgonia.Node {
+func (b *builder) norm(name string, n BatchNorm, kind Activation, x *gorgonia.Node) *gorgonia.Node {
 	gamma, beta := b.paramIf(!n.NoScale, name+"/gamma"), b.paramIf(!n.NoCenter, name+"/beta")
 	if b.err != nil {
 		return nil
@@ -231,7 +231,7 @@ func (b *builder) norm(name string, n BatchNorm, x *gorgonia.Node) *gorgonia.Nod
 		s.moments = make([]float32, 2*c)
 		b.graph.norms = append(b.graph.norms, s)
 	}
-	return b.normalisation(name, s, x, gamma, beta)
+	return b.normalisation(name, s, kind, x, gamma, beta)
 }
 
 func (b *builder) drop(l Dropout, x *gorgonia.Node) *gorgonia.Node {

@@ -3,6 +3,7 @@ package nn
 import (
 	"gorgonia.org/gorgonia"
 
+	"github.com/argus-go/argus/internal/kernel/act"
 	"github.com/argus-go/argus/internal/kernel/norm"
 	"github.com/argus-go/argus/internal/parallel"
 )
@@ -48,9 +49,24 @@ func pick(in [][]float32, i int) []float32 {
 	return in[i]
 }
 
+// behind is what a norm's kernels can do of an activation in passing: element by
+// element.
+func behind(kind Activation) norm.Activation {
+	switch kind {
+	case ReLU:
+		return norm.Activation{Forward: act.ReLU, Backward: act.ReLUBackward}
+	case ReLU6:
+		return norm.Activation{Forward: act.ReLU6, Backward: act.ReLU6Backward}
+	case Swish:
+		return norm.Activation{Forward: act.Swish, Backward: act.SwishBackward}
+	}
+	return norm.Activation{}
+}
+
 // normalisation is batch norm of x over its last axis, by the moments of the
-// batch where s has room for them. Gamma and beta may be nil.
-func (m *maker) normalisation(name string, s *normState, x, gamma, beta *gorgonia.Node) *gorgonia.Node {
+// batch where s has room for them, and then the activation. Gamma and beta may be
+// nil.
+func (m *maker) normalisation(name string, s *normState, kind Activation, x, gamma, beta *gorgonia.Node) *gorgonia.Node {
 	if m.err != nil {
 		return nil
 	}
@@ -66,17 +82,21 @@ func (m *maker) normalisation(name string, s *normState, x, gamma, beta *gorgoni
 	if s.moments != nil {
 		at.moments = take(m.moments(name, s, x))
 	}
-	c := len(s.movingMean)
-	return m.node(op{
+	c, fused := len(s.movingMean), behind(kind)
+	y := m.node(op{
 		name:  name,
 		shape: x.Shape(),
 		run: func(crew *parallel.Crew, in [][]float32, out []float32) {
 			mean, variance := s.statistics(pick(in, at.moments))
-			norm.Apply(crew, len(out)/c, c, in[0], out, mean, variance, pick(in, at.gamma), pick(in, at.beta), s.Eps)
+			norm.Apply(crew, len(out)/c, c, in[0], out, mean, variance, pick(in, at.gamma), pick(in, at.beta), s.Eps, fused)
 		},
-		grad: s.gradient(name, at),
+		grad: s.gradient(name, at, fused),
 		wrt:  func(i int) bool { return i != at.moments },
 	}, in...)
+	if fused.Forward != nil {
+		return y
+	}
+	return m.activation(name, kind, y)
 }
 
 // moments is a node [2,C] of mean and variance of x.
@@ -104,10 +124,10 @@ func (s *normState) statistics(moments []float32) (mean, variance []float32) {
 
 // gradient makes dx, which leaves the other two in s, and nodes that copy them
 // from there.
-func (s *normState) gradient(name string, at normIn) gradient {
+func (s *normState) gradient(name string, at normIn, fused norm.Activation) gradient {
 	return func(m *maker, in gorgonia.Nodes, _, dy *gorgonia.Node, need []bool) gorgonia.Nodes {
 		grads := make(gorgonia.Nodes, len(in))
-		dx := m.node(s.backward(name, at, in[0], need[0], len(in)), append(append(gorgonia.Nodes{}, in...), dy)...)
+		dx := m.node(s.backward(name, at, fused, in[0], need[0], len(in)), append(append(gorgonia.Nodes{}, in...), dy)...)
 		if need[0] {
 			grads[0] = dx
 		}
@@ -127,7 +147,7 @@ func (s *normState) gradient(name string, at normIn) gradient {
 
 // backward is the op behind all three gradients. Where dx is not needed its
 // output is a single number, for the others to depend on.
-func (s *normState) backward(name string, at normIn, x *gorgonia.Node, needX bool, dy int) op {
+func (s *normState) backward(name string, at normIn, fused norm.Activation, x *gorgonia.Node, needX bool, dy int) op {
 	c := len(s.movingMean)
 	back, shape := norm.BackwardFrozen, []int{1}
 	if at.moments >= 0 {
@@ -145,7 +165,10 @@ func (s *normState) backward(name string, at normIn, x *gorgonia.Node, needX boo
 				out = nil
 			}
 			mean, variance := s.statistics(pick(in, at.moments))
-			back(crew, len(in[0])/c, c, in[0], in[dy], mean, variance, pick(in, at.gamma), s.Eps, out, s.dgamma, s.dbeta)
+			back(crew, norm.Pass{
+				Rows: len(in[0]) / c, C: c, X: in[0], DY: in[dy], Mean: mean, Variance: variance,
+				Gamma: pick(in, at.gamma), Beta: pick(in, at.beta), Eps: s.Eps, Act: fused,
+			}, out, s.dgamma, s.dbeta)
 		},
 	}
 }

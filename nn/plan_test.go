@@ -229,7 +229,7 @@ func TestAPlanNeedsFarLessMemoryThanItsGraphHasOutputs(t *testing.T) {
 	g, b := graph(t, l, in, w, 1, nn.Options{})
 	outputs := machine(t, g, b.Output).OutputBytes()
 	p := freeze(t, l, in, w)
-	require.Less(t, p.Memory(1), outputs/10)
+	require.Less(t, p.Memory(1), outputs/9)
 	require.LessOrEqual(t, p.Memory(4), 4*p.Memory(1))
 }
 

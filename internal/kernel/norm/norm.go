@@ -57,84 +57,192 @@ func Fold(mean, variance, gamma, beta []float32, eps float32, scale, shift []flo
 	}
 }
 
-// Apply computes y = (x-mean)/√(variance+eps)·gamma + beta. y may be x.
-func Apply(crew *parallel.Crew, rows, c int, x, y, mean, variance, gamma, beta []float32, eps float32) {
+// An Activation is what comes after a norm, done while its values are in cache. The
+// zero value is none.
+type Activation struct {
+	// Forward computes y, which may be x; Backward dx, which may be dy, from the
+	// input x. Both element by element.
+	Forward  func(crew *parallel.Crew, x, y []float32)
+	Backward func(crew *parallel.Crew, x, dy, dx []float32)
+}
+
+// Apply computes y = act((x-mean)/√(variance+eps)·gamma + beta). y may be x.
+func Apply(crew *parallel.Crew, rows, c int, x, y, mean, variance, gamma, beta []float32, eps float32, act Activation) {
 	lent := vec.Floats.Take(2 * c)
 	defer vec.Floats.Give(lent)
 	scale, shift := (*lent)[:c], (*lent)[c:]
 	Fold(mean, variance, gamma, beta, eps, scale, shift)
-	vec.Affine(crew, rows, c, x, scale, shift, y)
+	if act.Forward == nil {
+		vec.Affine(crew, rows, c, x, scale, shift, y)
+		return
+	}
+	fit(rows*c, len(x), len(y))
+	vec.Over(crew, rows, c, applied{c, x, y, scale, shift, act.Forward}, func(a applied, lo, hi int) {
+		y := a.y[lo*a.c : hi*a.c]
+		vec.Affine(nil, hi-lo, a.c, a.x[lo*a.c:hi*a.c], a.scale, a.shift, y)
+		a.then(nil, y, y)
+	})
+}
+
+// applied is what Apply works on.
+type applied struct {
+	c                  int
+	x, y, scale, shift []float32
+	then               func(crew *parallel.Crew, x, y []float32)
+}
+
+// A Pass is what the gradients of Apply are computed from: x and dy [rows,c], and
+// what Apply was told.
+type Pass struct {
+	Rows, C                     int
+	X, DY                       []float32
+	Mean, Variance, Gamma, Beta []float32
+	Eps                         float32
+	Act                         Activation
+}
+
+// fold computes the norm's scale and shift in lent memory [2c].
+func (p *Pass) fold(lent []float32) (scale, shift []float32) {
+	scale, shift = lent[:p.C], lent[p.C:]
+	Fold(p.Mean, p.Variance, p.Gamma, p.Beta, p.Eps, scale, shift)
+	return scale, shift
+}
+
+func (p *Pass) check() {
+	fit(p.Rows*p.C, len(p.X), len(p.DY))
+	fit(p.C, len(p.Mean), len(p.Variance))
 }
 
 // Backward computes the gradients of Apply in training, where mean and
 // variance are the Moments of x itself. dx may be dy; dx, dgamma and dbeta
 // may each be nil.
-func Backward(crew *parallel.Crew, rows, c int, x, dy, mean, variance, gamma []float32, eps float32, dx, dgamma, dbeta []float32) {
-	fit(rows*c, len(x), len(dy))
-	fit(c, len(mean), len(variance))
-	lent := vec.Doubles.Take(3 * c)
+func Backward(crew *parallel.Crew, p Pass, dx, dgamma, dbeta []float32) {
+	p.check()
+	lent := vec.Doubles.Take(3 * p.C)
 	defer vec.Doubles.Give(lent)
-	g := gradients(crew, rows, c, x, dy, mean, variance, eps, *lent)
+	g := p.gradients(crew, dx, *lent)
 	if dx != nil {
 		// dx = a·dy + b·x + k with the projections of dy on 1 and x̂ taken out.
+		c, rows := p.C, float64(p.Rows)
 		lent := vec.Floats.Take(3 * c)
 		defer vec.Floats.Give(lent)
 		a, b, k := (*lent)[:c], (*lent)[c:2*c], (*lent)[2*c:]
 		for i := range c {
 			scale := g.rstd[i]
-			if gamma != nil {
-				scale *= float64(gamma[i])
+			if p.Gamma != nil {
+				scale *= float64(p.Gamma[i])
 			}
-			slope := -scale * g.rstd[i] * g.dgamma[i] / float64(rows)
+			slope := -scale * g.rstd[i] * g.dgamma[i] / rows
 			a[i], b[i] = float32(scale), float32(slope)
-			k[i] = float32(-scale*g.dbeta[i]/float64(rows) - slope*float64(mean[i]))
+			k[i] = float32(-scale*g.dbeta[i]/rows - slope*float64(p.Mean[i]))
 		}
-		vec.AffineAdd(crew, rows, c, dy, a, x, b, k, dx)
+		vec.AffineAdd(crew, p.Rows, c, g.dz, a, p.X, b, k, dx)
 	}
 	round(g.dgamma, dgamma)
 	round(g.dbeta, dbeta)
 }
 
 // BackwardFrozen computes the gradients of Apply where mean and variance are
-// constants (inference mode). x is not read where dgamma is nil. dx may be
-// dy; dx, dgamma and dbeta may each be nil.
-func BackwardFrozen(crew *parallel.Crew, rows, c int, x, dy, mean, variance, gamma []float32, eps float32, dx, dgamma, dbeta []float32) {
-	fit(rows*c, len(dy))
-	fit(c, len(mean), len(variance))
+// constants (inference mode). Without an activation X is not read where dgamma is
+// nil, and may be nil. dx may be dy; dx, dgamma and dbeta may each be nil.
+func BackwardFrozen(crew *parallel.Crew, p Pass, dx, dgamma, dbeta []float32) {
+	dz := p.DY
 	switch {
-	case dgamma != nil:
-		lent := vec.Doubles.Take(3 * c)
+	case dgamma != nil || dbeta != nil && p.Act.Backward != nil:
+		p.check()
+		lent := vec.Doubles.Take(3 * p.C)
 		defer vec.Doubles.Give(lent)
-		g := gradients(crew, rows, c, x, dy, mean, variance, eps, *lent)
+		g := p.gradients(crew, dx, *lent)
 		round(g.dgamma, dgamma)
 		round(g.dbeta, dbeta)
+		dz = g.dz
 	case dbeta != nil:
-		vec.ColumnSums(crew, rows, c, dy, dbeta)
+		vec.ColumnSums(crew, p.Rows, p.C, p.DY, dbeta)
+	case p.Act.Backward != nil && dx != nil:
+		p.check()
+		p.through(crew, dx)
+		return
 	}
 	if dx != nil {
-		lent := vec.Floats.Take(2 * c)
+		fit(p.C, len(p.Mean), len(p.Variance))
+		lent := vec.Floats.Take(2 * p.C)
 		defer vec.Floats.Give(lent)
-		scale, shift := (*lent)[:c], (*lent)[c:]
-		Fold(mean, variance, gamma, nil, eps, scale, shift)
-		vec.ScaleChannels(crew, rows, c, dy, scale, dx)
+		scale, _ := p.fold(*lent)
+		vec.ScaleChannels(crew, p.Rows, p.C, dz, scale, dx)
 	}
 }
 
-type sums struct{ rstd, dgamma, dbeta []float64 }
-
-// gradients sums dy and dy·x̂, x̂ = (x-mean)·rstd, in the memory of room [3c].
-func gradients(crew *parallel.Crew, rows, c int, x, dy, mean, variance []float32, eps float32, room []float64) sums {
-	g := sums{dbeta: room[:c], dgamma: room[c : 2*c], rstd: room[2*c:]}
-	vec.ReduceOf(crew, rows, 2, room[:2*c], vec.Terms{C: c, X: x, Y: dy, Mean: mean}, func(t vec.Terms, lo, hi int, acc []float32) {
-		dy := t.Y[lo*t.C : hi*t.C]
-		vec.SumRows(dy, acc[:t.C])
-		vec.DotRows(dy, t.X[lo*t.C:hi*t.C], t.Mean, acc[t.C:])
+// through computes dx = dz·scale alone.
+func (p *Pass) through(crew *parallel.Crew, dx []float32) {
+	lent := vec.Floats.Take(2 * p.C)
+	defer vec.Floats.Give(lent)
+	scale, shift := p.fold(*lent)
+	t := vec.Terms{C: p.C, X: p.X, Y: p.DY, Z: dx, Scale: scale, Shift: shift, Then: p.Act.Backward}
+	vec.Over(crew, p.Rows, p.C, t, func(t vec.Terms, lo, hi int) {
+		behind(t, lo, hi, func(dz []float32, lo, hi int) { vec.ScaleChannels(nil, hi-lo, t.C, dz, t.Scale, dz) })
 	})
+}
+
+type sums struct {
+	rstd, dgamma, dbeta []float64
+	dz                  []float32 // before the activation; dy itself without one, in dx if that is not nil
+}
+
+// gradients sums dz and dz·x̂, x̂ = (x-mean)·rstd, in the memory of room [3c].
+func (p *Pass) gradients(crew *parallel.Crew, dx []float32, room []float64) sums {
+	c := p.C
+	g := sums{dbeta: room[:c], dgamma: room[c : 2*c], rstd: room[2*c:], dz: p.DY}
+	t := vec.Terms{C: c, X: p.X, Y: p.DY, Mean: p.Mean}
+	if p.Act.Backward == nil {
+		vec.ReduceOf(crew, p.Rows, 2, room[:2*c], t, addSums)
+	} else {
+		lent := vec.Floats.Take(2 * c)
+		defer vec.Floats.Give(lent)
+		t.Scale, t.Shift = p.fold(*lent)
+		t.Then, t.Z = p.Act.Backward, dx
+		g.dz = dx
+		vec.ReduceOf(crew, p.Rows, 2, room[:2*c], t, func(t vec.Terms, lo, hi int, acc []float32) {
+			behind(t, lo, hi, func(dz []float32, lo, hi int) {
+				vec.SumRows(dz, acc[:t.C])
+				vec.DotRows(dz, t.X[lo*t.C:hi*t.C], t.Mean, acc[t.C:])
+			})
+		})
+	}
 	for i := range c {
-		g.rstd[i] = 1 / math.Sqrt(float64(variance[i])+float64(eps))
+		g.rstd[i] = 1 / math.Sqrt(float64(p.Variance[i])+float64(p.Eps))
 		g.dgamma[i] *= g.rstd[i]
 	}
 	return g
+}
+
+func addSums(t vec.Terms, lo, hi int, acc []float32) {
+	dy := t.Y[lo*t.C : hi*t.C]
+	vec.SumRows(dy, acc[:t.C])
+	vec.DotRows(dy, t.X[lo*t.C:hi*t.C], t.Mean, acc[t.C:])
+}
+
+// strip is about how many values stay in the second-level cache with three times as
+// many more.
+const strip = 16384
+
+// behind computes dz, the gradient before the activation, for rows lo to hi in
+// strips, and calls f for each while it is in cache. It stores dz in Z, unless that
+// is nil.
+func behind(t vec.Terms, lo, hi int, f func(dz []float32, lo, hi int)) {
+	c, n := t.C, max(1, strip/t.C)
+	lent := vec.Floats.Take(2 * n * c)
+	defer vec.Floats.Give(lent)
+	for ; lo < hi; lo += n {
+		end := min(hi, lo+n)
+		size := (end - lo) * c
+		z, dz := (*lent)[:size], (*lent)[n*c:][:size]
+		if t.Z != nil {
+			dz = t.Z[lo*c : end*c]
+		}
+		vec.Affine(nil, end-lo, c, t.X[lo*c:end*c], t.Scale, t.Shift, z)
+		t.Then(nil, z, t.Y[lo*c:end*c], dz)
+		f(dz, lo, end)
+	}
 }
 
 // round stores from in to, unless to is nil.

@@ -105,6 +105,27 @@ type example struct {
 
 const eps = 1e-3
 
+func (e example) pass() Pass {
+	return Pass{Rows: e.rows, C: e.c, X: e.x, DY: e.dy, Mean: e.mean, Variance: e.variance, Gamma: e.gamma, Beta: e.beta, Eps: eps}
+}
+
+// relu is an activation as good as any.
+var relu = Activation{
+	Forward: func(_ *parallel.Crew, x, y []float32) {
+		for i, v := range x {
+			y[i] = max(v, 0)
+		}
+	},
+	Backward: func(_ *parallel.Crew, x, dy, dx []float32) {
+		for i, v := range x {
+			dx[i] = dy[i]
+			if v <= 0 {
+				dx[i] = 0
+			}
+		}
+	},
+}
+
 func examples(t *testing.T) []example {
 	var all []example
 	for i, c := range []int{1, 5, 16, 33} {
@@ -123,10 +144,10 @@ func examples(t *testing.T) []example {
 func TestApplyEqualsFloat64(t *testing.T) {
 	for _, e := range examples(t) {
 		y := guard.NewOutput(t, len(e.x))
-		Apply(nil, e.rows, e.c, e.x, y.V, e.mean, e.variance, e.gamma, e.beta, eps)
+		Apply(nil, e.rows, e.c, e.x, y.V, e.mean, e.variance, e.gamma, e.beta, eps, Activation{})
 		y.Check(t)
 		delta(t, apply(e.c, wide(e.x), wide(e.mean), wide(e.variance), wide(e.gamma), wide(e.beta), eps), y.V, 5e-6)
-		Apply(nil, e.rows, e.c, e.x, e.x, e.mean, e.variance, e.gamma, e.beta, eps)
+		Apply(nil, e.rows, e.c, e.x, e.x, e.mean, e.variance, e.gamma, e.beta, eps, Activation{})
 		require.Equal(t, y.V, e.x)
 	}
 }
@@ -166,7 +187,7 @@ func TestBackwardEqualsFiniteDifferences(t *testing.T) {
 			return apply(e.c, x, mean, variance, gamma, beta, eps)
 		}
 		dx, dgamma, dbeta := guard.NewOutput(t, len(x)), guard.NewOutput(t, e.c), guard.NewOutput(t, e.c)
-		Backward(nil, e.rows, e.c, e.x, e.dy, e.mean, e.variance, e.gamma, eps, dx.V, dgamma.V, dbeta.V)
+		Backward(nil, e.pass(), dx.V, dgamma.V, dbeta.V)
 		for _, o := range []*guard.Output{dx, dgamma, dbeta} {
 			o.Check(t)
 		}
@@ -175,18 +196,62 @@ func TestBackwardEqualsFiniteDifferences(t *testing.T) {
 		delta(t, slopes(beta, e.dy, training), dbeta.V, 2e-5)
 
 		frozen := func() []float64 { return apply(e.c, x, wide(e.mean), wide(e.variance), gamma, beta, eps) }
-		BackwardFrozen(nil, e.rows, e.c, e.x, e.dy, e.mean, e.variance, e.gamma, eps, dx.V, dgamma.V, dbeta.V)
+		BackwardFrozen(nil, e.pass(), dx.V, dgamma.V, dbeta.V)
 		delta(t, slopes(x, e.dy, frozen), dx.V, 2e-5)
 		delta(t, slopes(gamma, e.dy, frozen), dgamma.V, 2e-5)
 		delta(t, slopes(beta, e.dy, frozen), dbeta.V, 2e-5)
 
 		alone := make([]float32, e.c)
-		BackwardFrozen(nil, e.rows, e.c, nil, e.dy, e.mean, e.variance, e.gamma, eps, nil, nil, alone)
+		p := e.pass()
+		p.X = nil
+		BackwardFrozen(nil, p, nil, nil, alone)
 		require.InDeltaSlice(t, dbeta.V, alone, 1e-6)
 		want := make([]float32, len(e.dy))
-		Backward(nil, e.rows, e.c, e.x, e.dy, e.mean, e.variance, e.gamma, eps, want, nil, nil)
-		Backward(nil, e.rows, e.c, e.x, e.dy, e.mean, e.variance, e.gamma, eps, e.dy, nil, nil)
+		Backward(nil, e.pass(), want, nil, nil)
+		Backward(nil, e.pass(), e.dy, nil, nil)
 		require.Equal(t, want, e.dy)
+	}
+}
+
+// Done in one pass the activation changes no bit.
+func TestAnActivationBehindANormIsThatOfItsOutput(t *testing.T) {
+	examples := examples(t)
+	wideRows := example{rows: 70, c: 2*strip + 3}
+	wideRows.x, wideRows.dy = guard.Normal(t, rng(), 70*wideRows.c), guard.Normal(t, rng(), 70*wideRows.c)
+	wideRows.mean, wideRows.variance = make([]float32, wideRows.c), make([]float32, wideRows.c)
+	Moments(nil, wideRows.rows, wideRows.c, wideRows.x, wideRows.mean, wideRows.variance)
+	for _, e := range append(examples, wideRows) {
+		n := len(e.x)
+		y, z, dz := guard.NewOutput(t, n), make([]float32, n), make([]float32, n)
+		Apply(nil, e.rows, e.c, e.x, y.V, e.mean, e.variance, e.gamma, e.beta, eps, relu)
+		Apply(nil, e.rows, e.c, e.x, z, e.mean, e.variance, e.gamma, e.beta, eps, Activation{})
+		y.Check(t)
+		relu.Backward(nil, z, e.dy, dz)
+		relu.Forward(nil, z, z)
+		require.Equal(t, z, y.V)
+
+		fused, apart := e.pass(), e.pass()
+		fused.Act, apart.DY = relu, dz
+		for _, backward := range []func(*parallel.Crew, Pass, []float32, []float32, []float32){Backward, BackwardFrozen} {
+			for _, wanted := range []int{7, 1, 2, 4, 6} { // dx, dgamma, dbeta
+				out := func(p Pass) (out [3][]float32) {
+					for i, size := range []int{n, e.c, e.c} {
+						if wanted>>i&1 != 0 {
+							out[i] = make([]float32, size)
+						}
+					}
+					backward(nil, p, out[0], out[1], out[2])
+					return out
+				}
+				require.Equal(t, out(apart), out(fused), "wanted %b", wanted)
+			}
+		}
+		in := fused
+		in.DY = append([]float32{}, e.dy...)
+		want := make([]float32, n)
+		Backward(nil, fused, want, nil, nil)
+		Backward(nil, in, in.DY, nil, nil)
+		require.Equal(t, want, in.DY, "in place")
 	}
 }
 
@@ -196,9 +261,13 @@ func TestResultsDoNotDependOnTheCrew(t *testing.T) {
 	run := func(crew *parallel.Crew) [][]float32 {
 		mean, variance, y, dx, dg, db := make([]float32, c), make([]float32, c), make([]float32, rows*c), make([]float32, rows*c), make([]float32, c), make([]float32, c)
 		Moments(crew, rows, c, x, mean, variance)
-		Apply(crew, rows, c, x, y, mean, variance, gamma, nil, eps)
-		Backward(crew, rows, c, x, dy, mean, variance, gamma, eps, dx, dg, db)
-		return [][]float32{mean, variance, y, dx, dg, db}
+		Apply(crew, rows, c, x, y, mean, variance, gamma, nil, eps, Activation{})
+		p := Pass{Rows: rows, C: c, X: x, DY: dy, Mean: mean, Variance: variance, Gamma: gamma, Eps: eps}
+		Backward(crew, p, dx, dg, db)
+		p.Act = relu
+		behind := make([]float32, rows*c)
+		Backward(crew, p, behind, nil, nil)
+		return [][]float32{mean, variance, y, dx, dg, db, behind}
 	}
 	crew := parallel.Begin(4)
 	defer crew.End()
@@ -209,9 +278,11 @@ func BenchmarkNorm(b *testing.B) {
 	const rows, c = 56 * 56 * 8, 144
 	x, y, v := make([]float32, rows*c), make([]float32, rows*c), make([]float32, c)
 	for name, f := range map[string]func(){
-		"Moments":  func() { Moments(nil, rows, c, x, v, v) },
-		"Apply":    func() { Apply(nil, rows, c, x, y, v, v, nil, nil, eps) },
-		"Backward": func() { Backward(nil, rows, c, x, y, v, v, nil, eps, y, nil, nil) },
+		"Moments": func() { Moments(nil, rows, c, x, v, v) },
+		"Apply":   func() { Apply(nil, rows, c, x, y, v, v, nil, nil, eps, Activation{}) },
+		"Backward": func() {
+			Backward(nil, Pass{Rows: rows, C: c, X: x, DY: y, Mean: v, Variance: v, Eps: eps}, y, nil, nil)
+		},
 	} {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(4 * rows * c) // of x

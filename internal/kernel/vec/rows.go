@@ -93,12 +93,14 @@ func DotRows(a, b, mean, acc []float32) { k.dotRows(a, b, mean, acc) }
 // block is the number of rows summed in float32 before float64 takes over.
 const block = 64
 
-// Terms are what is summed: tensors of rows of C channels, and one value a channel.
+// Terms are what is summed: tensors of rows of C channels, and one value a channel;
+// and what else is to be done in passing.
 type Terms struct {
-	C    int
-	X, Y []float32
-	Mean []float32
-	f    func(lo, hi int, acc []float32)
+	C                  int
+	X, Y, Z            []float32
+	Mean, Scale, Shift []float32
+	Then               func(crew *parallel.Crew, a, b, y []float32)
+	f                  func(lo, hi int, acc []float32)
 }
 
 func (t Terms) call(lo, hi int, acc []float32) { t.f(lo, hi, acc) }
