@@ -1,8 +1,6 @@
 package conv
 
 import (
-	"sync"
-
 	"github.com/argus-go/argus/internal/kernel/gemm"
 	"github.com/argus-go/argus/internal/parallel"
 )
@@ -91,13 +89,11 @@ func newPhase(s *Shape, y0, x0 int) phase {
 	return p
 }
 
-var packs = sync.Pool{New: func() any { return new(gemm.Packed) }}
-
 func (p *phase) run(crew *parallel.Crew, s *Shape, n int, kernel, dy, dx []float32) {
-	k := packs.Get().(*gemm.Packed)
+	k := gemm.Lend(len(p.taps)*s.Cout, s.Cin)
 	k.PackTaps(crew, kernel, p.taps, s.Cin, s.Cout)
 	ld := s.ldx()
 	at := (p.y0*s.W + p.x0) * ld
 	k.MulRows(crew, p.rows, n, dy, s.OutH*s.OutW*s.Cout, dx[at:], s.H*s.W*ld, s.StrideW*ld, gemm.Epilogue{})
-	packs.Put(k)
+	k.GiveBack()
 }
