@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -57,6 +58,46 @@ func TestHelpersShareTheWork(t *testing.T) {
 	})
 	require.EqualValues(t, 3, inside.Load())
 	require.True(t, time.Now().Before(deadline), "three tasks never ran at the same time")
+}
+
+func TestNoMoreThreadsWorkThanTheCap(t *testing.T) {
+	procs(t, 8)
+	for threads := 1; threads < 6; threads++ {
+		c := Begin(threads)
+		var inside, most atomic.Int32
+		for range 200 {
+			c.Do(32, func(int) {
+				n := inside.Add(1)
+				for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
+				}
+				runtime.Gosched()
+				inside.Add(-1)
+			})
+		}
+		c.End()
+		require.LessOrEqual(t, most.Load(), int32(threads))
+	}
+}
+
+// What a thread wrote in one job it finds in its own cache in the next.
+func TestAThreadBeginsWithTheSameTasksInEveryJob(t *testing.T) {
+	j := new(job)
+	for _, n := range []int{1, 5, 8, 31} {
+		for thread := range 3 {
+			var order []int
+			j.begin(n, 3, function(func(i int) { order = append(order, i) }))
+			j.drain(thread)
+			require.EqualValues(t, n, j.done.Load())
+			first := thread * n / 3
+			if first < (thread+1)*n/3 {
+				require.Equal(t, first, order[0])
+			}
+			slices.Sort(order)
+			for i := range n {
+				require.Equal(t, i, order[i])
+			}
+		}
+	}
 }
 
 func TestSleepingHelpersWake(t *testing.T) {
