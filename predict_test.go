@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -289,6 +290,57 @@ func TestAnIdleClassifierHasNoGoroutines(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	require.LessOrEqual(t, runtime.NumGoroutine(), before)
+}
+
+// Who waits longest for a core is next.
+func TestCallersAtTheSameTimeGetAsMuchDoneAsEachOther(t *testing.T) {
+	c := tinyClassifier(t)
+	var done [7]int
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	var wg sync.WaitGroup
+	for i := range done {
+		wg.Go(func() {
+			img := scene(40, 30, i)
+			for {
+				if _, err := c.Predict(ctx, img); err != nil {
+					return
+				}
+				done[i]++
+			}
+		})
+	}
+	wg.Wait()
+	require.Greater(t, 2*slices.Min(done[:]), slices.Max(done[:]), "%v", done)
+}
+
+// Helpers are goroutines of their own.
+func TestThreadsCapACall(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
+	helpers := func(threads int) int {
+		c := tinyClassifier(t)
+		c.Threads = threads
+		before, stop, most := runtime.NumGoroutine(), make(chan struct{}), make(chan int)
+		go func() {
+			for n := 0; ; n = max(n, runtime.NumGoroutine()-before-1) {
+				select {
+				case <-stop:
+					most <- n
+					return
+				default:
+					runtime.Gosched()
+				}
+			}
+		}()
+		for range 100 {
+			_, err := c.PredictBatch(context.Background(), scenes(19))
+			require.NoError(t, err)
+		}
+		close(stop)
+		return <-most
+	}
+	require.Less(t, helpers(1), 2) // the runtime may have one of its own
+	require.GreaterOrEqual(t, helpers(0), 2)
 }
 
 func TestPredictAllocatesLittle(t *testing.T) {

@@ -5,6 +5,9 @@ import "gorgonia.org/gorgonia"
 // Poison makes m fill memory with NaN as soon as it is free.
 func (m *Machine) Poison() { m.env.poison = true }
 
+// OnTape says whether m runs on Gorgonia's tape.
+func (m *Machine) OnTape() bool { return m.tape != nil }
+
 // OutputBytes is the size of the outputs of all ops of m together.
 func (m *Machine) OutputBytes() (n int) {
 	for _, o := range m.ops {
