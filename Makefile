@@ -8,7 +8,7 @@ TORCH ?= python3
 # 4 GB of files go here.
 TORCHFILES ?= torchfiles
 
-.PHONY: test golden keras torch race fuzz bench bench-data photographs generate lint cross arm64 browser ci rename tensorboard kills hpo hpo-peers hpo-table tfrecord-interop tfrecord-crashes tfrecord-bench cloud peers
+.PHONY: test golden keras torch race fuzz bench bench-all bench-data photographs generate lint cross arm64 browser ci rename tensorboard kills hpo hpo-peers hpo-table tfrecord-interop tfrecord-crashes tfrecord-bench cloud peers
 
 test:
 	go test ./...
@@ -40,7 +40,12 @@ fuzz:
 		done; \
 	done
 
+# Kernels in portable Go and in assembly, through benchstat; a minute. COUNT and BENCHTIME are rounds and the time of one.
+BENCHSTAT := golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 bench:
+	bench/kernels.sh $(BENCHSTAT) .venv/kernels
+
+bench-all:
 	go test -run '^$$' -bench . -benchmem ./...
 
 # Beside ONNX Runtime, OpenVINO, PyTorch and TensorFlow: bench/peers/README.md. Needs Python and a C++ compiler; 7 GB go to .venv/peers.
