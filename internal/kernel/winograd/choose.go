@@ -8,8 +8,8 @@ func choose(s *Shape) (form, bool) {
 	}
 	switch [2]int{s.KH, s.KW} {
 	case [2]int{3, 3}:
-		// The transformed kernel of few tiles comes from memory.
-		if s.OutH <= 8 && s.OutW <= 8 {
+		// The transformed kernel comes from memory: few tiles wait for it.
+		if (s.OutH+3)/4*((s.OutW+3)/4) < 25 {
 			return form{f23, f23}, true
 		}
 		return form{f43, f43}, true

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/argus-go/argus/internal/kernel/gemm"
 	"github.com/argus-go/argus/internal/kernel/gemm/guard"
@@ -373,4 +374,35 @@ func TestASteadyRunMakesLittleGarbage(t *testing.T) {
 	c := newConv(s, f, k)
 	require.Less(t, guard.Garbage(t, func() { c.Run(nil, 1, x, y, s.Cout, gemm.Epilogue{}) }), 36*512)
 	require.Less(t, guard.Garbage(t, func() { c.Repack(nil, k) }), 36*128)
+}
+
+// The smallest numbers cost what others do.
+func TestDenormalsCostNoCliff(t *testing.T) {
+	if testing.Short() || guard.Race {
+		t.Skip("timing")
+	}
+	each(t, func(t *testing.T) {
+		for _, f := range forms {
+			s := shape(f.form, 16, 16, 32, 32, true)
+			r := random()
+			k := guard.Normal(t, r, s.KH*s.KW*s.Cin*s.Cout)
+			c := newConv(s, f.form, k)
+			x, y := guard.Normal(t, r, s.H*s.W*s.Cin), make([]float32, s.OutH*s.OutW*s.Cout)
+			fastest := func(x []float32) time.Duration {
+				best := time.Hour
+				for range 7 {
+					start := time.Now()
+					c.Run(nil, 1, x, y, s.Cout, gemm.Epilogue{})
+					best = min(best, time.Since(start))
+				}
+				return best
+			}
+			normal := fastest(x)
+			tiny := make([]float32, len(x))
+			for i := range tiny {
+				tiny[i] = x[i] * 1e-40
+			}
+			require.Less(t, fastest(tiny), 20*normal, f.name)
+		}
+	})
 }
