@@ -21,6 +21,9 @@ type run struct {
 	ldy     int
 	ep      gemm.Epilogue
 	lo, hi  float32
+	tiles   int
+	parts   int               // that they are shared out in
+	all     *work             // for all tiles together
 	apart   bool              // sums go to memory of their own first: something is added to them
 	offsets [4][maxPixels]int // of a tile's pixels in y: whole, cut below, cut at the right, both
 }
@@ -37,11 +40,11 @@ func (c *Conv) Run(crew *parallel.Crew, n int, x, y []float32, ldy int, ep gemm.
 	r := runs.Get().(*run)
 	r.Conv, r.n, r.x, r.y, r.ldy, r.ep = c, n, x, y, ldy, ep
 	r.prepare()
-	tiles := n * c.rows * c.cols
-	if groups := c.groups(tiles, crew.Threads()); groups >= crew.Threads() {
-		crew.Do(groups, func(i int) { r.apiece(i*tiles/groups, (i+1)*tiles/groups) })
+	r.tiles = n * c.rows * c.cols
+	if r.parts = c.groups(r.tiles, crew.Threads()); r.parts >= crew.Threads() {
+		parallel.Each(crew, r.parts, r, (*run).apiece)
 	} else {
-		r.together(crew, tiles)
+		r.together(crew)
 	}
 	*r = run{}
 	runs.Put(r)
@@ -55,8 +58,12 @@ func (c *Conv) groups(tiles, threads int) int {
 	return max(1, min(n, tiles/leastGroup))
 }
 
-// apiece computes the tiles [first, end) alone.
-func (r *run) apiece(first, end int) {
+// part returns the first of the tiles of part i, and the end of them.
+func (r *run) part(i int) (first, end int) { return i * r.tiles / r.parts, (i + 1) * r.tiles / r.parts }
+
+// apiece computes group i alone.
+func (r *run) apiece(i int) {
+	first, end := r.part(i)
 	w := r.borrow(end - first)
 	r.into(w, first, 0, end-first)
 	for p := range r.kernel {
@@ -67,19 +74,25 @@ func (r *run) apiece(first, end int) {
 }
 
 // together shares all tiles out, one step after the other.
-func (r *run) together(crew *parallel.Crew, tiles int) {
-	w := r.borrow(tiles)
-	parts := min(tiles, 4*crew.Threads())
-	crew.Do(parts, func(i int) { r.into(w, 0, i*tiles/parts, (i+1)*tiles/parts) })
+func (r *run) together(crew *parallel.Crew) {
+	r.all = r.borrow(r.tiles)
+	r.parts = min(r.tiles, 4*crew.Threads())
+	parallel.Each(crew, r.parts, r, func(r *run, i int) {
+		first, end := r.part(i)
+		r.into(r.all, 0, first, end)
+	})
 	if points := len(r.kernel); points >= 2*crew.Threads() {
-		crew.Do(points, func(p int) { r.multiply(nil, w, p) })
+		parallel.Each(crew, points, r, func(r *run, p int) { r.multiply(nil, r.all, p) })
 	} else {
 		for p := range r.kernel {
-			r.multiply(crew, w, p)
+			r.multiply(crew, r.all, p)
 		}
 	}
-	crew.Do(parts, func(i int) { r.from(w, 0, i*tiles/parts, (i+1)*tiles/parts) })
-	works.Put(w)
+	parallel.Each(crew, r.parts, r, func(r *run, i int) {
+		first, end := r.part(i)
+		r.from(r.all, 0, first, end)
+	})
+	works.Put(r.all)
 }
 
 func (r *run) prepare() {
