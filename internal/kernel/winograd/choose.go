@@ -14,7 +14,7 @@ func choose(s *Shape) (form, bool) {
 		}
 		return form{f43, f43}, true
 	case [2]int{5, 5}:
-		return form{f45, f45}, true
+		return form{f45, f45}, s.Cin <= 128 // errors grow as the root of it, and are the largest
 	case [2]int{1, 3}:
 		return form{f11, f43}, true
 	case [2]int{3, 1}:
