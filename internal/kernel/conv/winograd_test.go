@@ -8,7 +8,48 @@ import (
 	"testing"
 
 	"github.com/argus-go/argus/internal/kernel/gemm"
+	"github.com/argus-go/argus/internal/kernel/gemm/guard"
+	"github.com/stretchr/testify/require"
 )
+
+// Where a shape is given a form of Winograd's, results differ from those of sums
+// of products by rounding alone; but not once a 5×5 kernel has changed.
+func TestWinogradsFormsStandInForSumsOfProducts(t *testing.T) {
+	for _, l := range []layer{
+		{h: 20, w: 22, cin: 24, kh: 3, kw: 3, stride: 1, same: true, cout: 40},
+		{h: 9, w: 7, cin: 24, kh: 3, kw: 3, stride: 1, cout: 40},
+		{h: 12, w: 13, cin: 24, kh: 5, kw: 5, stride: 1, same: true, cout: 40},
+		{h: 12, w: 13, cin: 24, kh: 1, kw: 7, stride: 1, same: true, cout: 40},
+		{h: 12, w: 13, cin: 24, kh: 3, kw: 1, stride: 1, same: true, cout: 40},
+	} {
+		const n = 2
+		s := l.shape()
+		s.LdX = s.Cin + 4
+		r := random()
+		k, dy := guard.Normal(t, r, s.KH*s.KW*s.Cin*s.Cout), guard.Normal(t, r, n*s.OutH*s.OutW*s.Cout)
+		x := guard.Normal(t, r, n*s.H*s.W*s.LdX)
+		c := New(s, k)
+		if c.winograd == nil {
+			t.Skip("no assembly for the transforms here")
+		}
+		near := func(run func(y []float32), want func(y []float32), size int) {
+			a, b := make([]float32, size), make([]float32, size)
+			run(a)
+			want(b)
+			require.InDeltaSlice(t, b, a, 2e-3, "%+v", l) // of sums of some hundred products
+		}
+		forward := func(c *Conv) func(y []float32) {
+			return func(y []float32) { c.Run(nil, n, x, y, s.Cout, gemm.Epilogue{}) }
+		}
+		direct := forward(newDirect(s, k))
+		near(forward(c), direct, len(dy))
+		c.Repack(nil, k)
+		require.Equal(t, l.kh == 5, c.winograd == nil)
+		near(forward(c), direct, len(dy))
+		near(func(dx []float32) { BackwardInput(nil, s, n, k, dy, dx) },
+			func(dx []float32) { tableOf(s).backwardInput(nil, &s, n, k, dy, dx) }, len(x))
+	}
+}
 
 // TestWinogradTime sets Winograd's form beside the sum of products, medians of
 // alternating runs: TIME=1, and for weights that are not in the cache COLD=1.
