@@ -79,9 +79,13 @@ func TestNoKernelHoldsUpTheCollectorForAMillisecond(t *testing.T) {
 		p := freeze(t, m.Whole(), in, randomWeights(t, m.Whole(), in, 1))
 		x, y := pictures(2, in), make([]float32, 2*p.Out.Size())
 		least := 1.
-		for range 5 {
-			if least > .01 && late(idle) <= .01 {
-				least = min(least, late(func() { _ = p.Run(context.Background(), 0, 2, x, y) }))
+		for round := 0; round < 20 && least > .01; round++ {
+			if late(idle) > .01 {
+				continue
+			}
+			share := late(func() { _ = p.Run(context.Background(), 0, 2, x, y) })
+			if share <= .01 || late(idle) <= .01 { // else others came meanwhile
+				least = min(least, share)
 			}
 		}
 		if least == 1 {
