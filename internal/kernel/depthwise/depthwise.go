@@ -63,9 +63,7 @@ func Run(crew *parallel.Crew, s Shape, n int, x, kernel, y []float32, ep Epilogu
 	lent := vec.Floats.Take(n * s.OutH * s.C)
 	defer vec.Floats.Give(lent)
 	k.run(crew, s, n, x, kernel, y, ep, *lent)
-	vec.SumImagesOf(crew, n, s.OutH, ep.Mean, vec.Terms{C: s.C, X: *lent}, func(t vec.Terms, lo, hi int, acc []float32) {
-		vec.SumRows(t.X[lo*t.C:hi*t.C], acc)
-	})
+	vec.SumImages(crew, n, s.OutH, ep.Mean, vec.Terms{C: s.C, X: *lent}, vec.Terms.SumX)
 	for i := range ep.Mean {
 		ep.Mean[i] /= float32(s.OutH * s.OutW)
 	}

@@ -21,13 +21,11 @@ func Moments(crew *parallel.Crew, rows, c int, x, mean, variance []float32) {
 	lent := vec.Doubles.Take(2 * c)
 	defer vec.Doubles.Give(lent)
 	about := *lent
-	vec.ReduceOf(crew, rows, 1, about[:c], vec.Terms{C: c, X: x}, func(t vec.Terms, lo, hi int, acc []float32) {
-		vec.SumRows(t.X[lo*t.C:hi*t.C], acc)
-	})
+	vec.ReduceRows(crew, rows, 1, about[:c], vec.Terms{C: c, X: x}, vec.Terms.SumX)
 	for i := range mean {
 		mean[i] = float32(about[i] / n)
 	}
-	vec.ReduceOf(crew, rows, 2, about, vec.Terms{C: c, X: x, Mean: mean}, func(t vec.Terms, lo, hi int, acc []float32) {
+	vec.ReduceRows(crew, rows, 2, about, vec.Terms{C: c, X: x, Mean: mean}, func(t vec.Terms, lo, hi int, acc []float32) {
 		vec.SumOff(t.X[lo*t.C:hi*t.C], t.Mean, acc[:t.C])
 		vec.SumAbout(t.X[lo*t.C:hi*t.C], t.Mean, acc[t.C:])
 	})
@@ -194,18 +192,17 @@ func (p *Pass) gradients(crew *parallel.Crew, dx []float32, room []float64) sums
 	g := sums{dbeta: room[:c], dgamma: room[c : 2*c], rstd: room[2*c:], dz: p.DY}
 	t := vec.Terms{C: c, X: p.X, Y: p.DY, Mean: p.Mean}
 	if p.Act.Backward == nil {
-		vec.ReduceOf(crew, p.Rows, 2, room[:2*c], t, addSums)
+		vec.ReduceRows(crew, p.Rows, 2, room[:2*c], t, func(t vec.Terms, lo, hi int, acc []float32) {
+			addSums(t, t.Y[lo*t.C:hi*t.C], lo, hi, acc)
+		})
 	} else {
 		lent := vec.Floats.Take(2 * c)
 		defer vec.Floats.Give(lent)
 		t.Scale, t.Shift = p.fold(*lent)
 		t.Then, t.Z = p.Act.Backward, dx
 		g.dz = dx
-		vec.ReduceOf(crew, p.Rows, 2, room[:2*c], t, func(t vec.Terms, lo, hi int, acc []float32) {
-			behind(t, lo, hi, func(dz []float32, lo, hi int) {
-				vec.SumRows(dz, acc[:t.C])
-				vec.DotRows(dz, t.X[lo*t.C:hi*t.C], t.Mean, acc[t.C:])
-			})
+		vec.ReduceRows(crew, p.Rows, 2, room[:2*c], t, func(t vec.Terms, lo, hi int, acc []float32) {
+			behind(t, lo, hi, func(dz []float32, lo, hi int) { addSums(t, dz, lo, hi, acc) })
 		})
 	}
 	for i := range c {
@@ -215,10 +212,10 @@ func (p *Pass) gradients(crew *parallel.Crew, dx []float32, room []float64) sums
 	return g
 }
 
-func addSums(t vec.Terms, lo, hi int, acc []float32) {
-	dy := t.Y[lo*t.C : hi*t.C]
-	vec.SumRows(dy, acc[:t.C])
-	vec.DotRows(dy, t.X[lo*t.C:hi*t.C], t.Mean, acc[t.C:])
+// addSums adds dz of rows lo to hi, and dz·(x-mean), to acc.
+func addSums(t vec.Terms, dz []float32, lo, hi int, acc []float32) {
+	vec.SumRows(dz, acc[:t.C])
+	vec.DotRows(dz, t.X[lo*t.C:hi*t.C], t.Mean, acc[t.C:])
 }
 
 // strip is about how many values stay in the second-level cache with three times as

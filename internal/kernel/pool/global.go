@@ -8,9 +8,7 @@ import (
 // GlobalAvg computes y[n,c], the mean of x [n,hw,c] over its hw pixels.
 func GlobalAvg(crew *parallel.Crew, n, hw, c int, x, y []float32) {
 	checkGlobal(n, hw, c, len(x), len(y))
-	vec.SumImagesOf(crew, n, hw, y, vec.Terms{C: c, X: x}, func(t vec.Terms, lo, hi int, acc []float32) {
-		vec.SumRows(t.X[lo*t.C:hi*t.C], acc)
-	})
+	vec.SumImages(crew, n, hw, y, vec.Terms{C: c, X: x}, vec.Terms.SumX)
 	for i := range y {
 		y[i] /= float32(hw)
 	}

@@ -63,7 +63,7 @@ func GateGradient(crew *parallel.Crew, n, hw, c int, x, dy, dg []float32) {
 	same(n*c, len(dg))
 	lent := Floats.TakeZero(c)
 	defer Floats.Give(lent)
-	SumImagesOf(crew, n, hw, dg, Terms{C: c, X: x, Y: dy, Mean: *lent}, func(t Terms, lo, hi int, acc []float32) {
+	SumImages(crew, n, hw, dg, Terms{C: c, X: x, Y: dy, Mean: *lent}, func(t Terms, lo, hi int, acc []float32) {
 		k.dotRows(t.Y[lo*t.C:hi*t.C], t.X[lo*t.C:hi*t.C], t.Mean, acc)
 	})
 }
@@ -72,11 +72,8 @@ func GateGradient(crew *parallel.Crew, n, hw, c int, x, dy, dg []float32) {
 func ColumnSums(crew *parallel.Crew, rows, c int, x, sums []float32) {
 	same(rows*c, len(x))
 	same(c, len(sums))
-	reduceTo(crew, 0, rows, sums, Terms{C: c, X: x}, sumX)
+	reduceTo(crew, 0, rows, sums, Terms{C: c, X: x}, Terms.SumX)
 }
-
-// sumX adds rows of X.
-func sumX(t Terms, lo, hi int, acc []float32) { k.sumRows(t.X[lo*t.C:hi*t.C], acc) }
 
 // SumRows adds the rows of len(acc) channels in x to acc, in order.
 func SumRows(x, acc []float32) { k.sumRows(x, acc) }
@@ -100,10 +97,10 @@ type Terms struct {
 	X, Y, Z            []float32
 	Mean, Scale, Shift []float32
 	Then               func(crew *parallel.Crew, a, b, y []float32)
-	f                  func(lo, hi int, acc []float32)
 }
 
-func (t Terms) call(lo, hi int, acc []float32) { t.f(lo, hi, acc) }
+// SumX adds rows lo to hi of X to acc.
+func (t Terms) SumX(lo, hi int, acc []float32) { k.sumRows(t.X[lo*t.C:hi*t.C], acc) }
 
 // A reduction is one sum over rows, in chunks whose sums are parts.
 type reduction struct {
@@ -114,16 +111,11 @@ type reduction struct {
 	parts       []float64
 }
 
-// ReduceRows is ReduceOf for a closure.
-func ReduceRows(crew *parallel.Crew, rows, c, terms int, sums []float64, f func(lo, hi int, acc []float32)) {
-	ReduceOf(crew, rows, terms, sums, Terms{C: c, f: f}, Terms.call)
-}
-
-// ReduceOf sums over rows: f adds the terms of rows [lo, hi), at most 64,
+// ReduceRows sums over rows: f adds the terms of rows [lo, hi), at most 64,
 // to acc (terms·C values, zero at first). The float32 sums of such blocks are
 // added in float64, in an order that depends on rows, C and terms alone, and
 // written to sums [terms·C].
-func ReduceOf(crew *parallel.Crew, rows, terms int, sums []float64, t Terms, f func(t Terms, lo, hi int, acc []float32)) {
+func ReduceRows(crew *parallel.Crew, rows, terms int, sums []float64, t Terms, f func(t Terms, lo, hi int, acc []float32)) {
 	reduce(crew, 0, rows, terms, sums, t, f)
 }
 
@@ -157,14 +149,9 @@ func (r reduction) chunk(i int) {
 	}
 }
 
-// SumImages is SumImagesOf for a closure.
-func SumImages(crew *parallel.Crew, n, hw, c int, y []float32, f func(lo, hi int, acc []float32)) {
-	SumImagesOf(crew, n, hw, y, Terms{C: c, f: f}, Terms.call)
-}
-
-// SumImagesOf sums over the hw pixels of each image: f adds rows [lo, hi) of
+// SumImages sums over the hw pixels of each image: f adds rows [lo, hi) of
 // one image to acc (C values); y is [n, C].
-func SumImagesOf(crew *parallel.Crew, n, hw int, y []float32, t Terms, f func(t Terms, lo, hi int, acc []float32)) {
+func SumImages(crew *parallel.Crew, n, hw int, y []float32, t Terms, f func(t Terms, lo, hi int, acc []float32)) {
 	if n == 1 {
 		reduceTo(crew, 0, hw, y, t, f)
 		return
