@@ -3,7 +3,6 @@ package nn
 import (
 	"cmp"
 	"slices"
-	"unsafe"
 )
 
 // A span is a piece of memory that is in use from one step to another, both
@@ -44,10 +43,3 @@ func layout(spans []span) (offsets []int, total int) {
 const line = 16
 
 func roundUp(n int) int { return (n + line - 1) / line * line }
-
-// aligned returns n zeros that start on a cache line.
-func aligned(n int) []float32 {
-	b := make([]float32, n+line)
-	skip := (line - int(uintptr(unsafe.Pointer(&b[0]))/4%line)) % line
-	return b[skip : skip+n : skip+n]
-}

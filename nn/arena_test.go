@@ -5,6 +5,7 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/argus-go/argus/internal/kernel/vec"
 	"github.com/stretchr/testify/require"
 )
 
@@ -40,10 +41,10 @@ func TestSpansInUseAtOnceNeverOverlap(t *testing.T) {
 
 func TestMemoryStartsOnACacheLine(t *testing.T) {
 	for n := range 100 {
-		x := aligned(n + 1)
+		x := vec.Aligned(n + 1)
 		require.Len(t, x, n+1)
 		require.Zero(t, uintptr(unsafe.Pointer(&x[0]))%(4*line))
-		require.Empty(t, aligned(0))
+		require.Empty(t, vec.Aligned(0))
 		require.GreaterOrEqual(t, roundUp(n), n)
 		require.Less(t, roundUp(n), n+line)
 		require.Zero(t, roundUp(n)%line)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync/atomic"
 
+	"github.com/argus-go/argus/internal/kernel/vec"
 	"github.com/argus-go/argus/internal/parallel"
 )
 
@@ -25,22 +26,14 @@ type frame struct {
 func (p *Plan) run(ctx context.Context, f *frame, n int, x, y []float32) error {
 	f.plan, f.total, f.x, f.y = p, n, x, y
 	defer func() { f.x, f.y = nil, nil }()
-	f.across = grown(f.across, n*p.across)
-	f.within = grown(f.within, p.within(n, f.crew.Threads()))
+	f.across = vec.Grow(f.across, n*p.across)
+	f.within = vec.Grow(f.within, p.within(n, f.crew.Threads()))
 	for i := range p.stretches {
 		if err := f.through(ctx, &p.stretches[i]); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// grown is memory of at least n floats, m's where that is enough.
-func grown(m []float32, n int) []float32 {
-	if len(m) >= n {
-		return m
-	}
-	return aligned(n)
 }
 
 // through takes the batch through a stretch. Where there are pictures for all

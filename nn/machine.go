@@ -7,6 +7,7 @@ import (
 
 	"gorgonia.org/gorgonia"
 
+	"github.com/argus-go/argus/internal/kernel/vec"
 	"github.com/argus-go/argus/internal/parallel"
 )
 
@@ -72,7 +73,7 @@ func (m *Machine) place(g *gorgonia.ExprGraph, order, keep gorgonia.Nodes) {
 		}
 	}
 	m.claim = func() {
-		arena := aligned(total)
+		arena := vec.Aligned(total)
 		for k, o := range m.ops {
 			n := o.size()
 			o.use(arena[offsets[k]:][:n:n])

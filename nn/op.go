@@ -13,6 +13,7 @@ import (
 	"gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"github.com/argus-go/argus/internal/kernel/vec"
 	"github.com/argus-go/argus/internal/parallel"
 )
 
@@ -87,7 +88,7 @@ func (o *op) Do(values ...gorgonia.Value) (gorgonia.Value, error) {
 		}
 	}
 	if o.out == nil {
-		o.use(aligned(o.size()))
+		o.use(vec.Aligned(o.size()))
 	}
 	if err := o.compute(in); err != nil {
 		return nil, err

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"unsafe"
 
+	"github.com/argus-go/argus/internal/kernel/vec"
 	"github.com/argus-go/argus/internal/parallel"
 )
 
@@ -70,12 +71,8 @@ var workers = sync.Pool{New: func() any { return new(worker) }}
 // which begins at a cache line.
 func (w *worker) memory(r *rings) (zeros, unwanted, ring *float32) {
 	const line = 16
-	n := 3*line + r.lanes*(r.KH*r.KW+r.KH*r.width())
-	if len(w.slots) < n {
-		w.slots = make([]float32, n)
-	}
-	skip := int(-uintptr(unsafe.Pointer(&w.slots[0])) / 4 % line)
-	return &w.slots[0+skip], &w.slots[line+skip], &w.slots[2*line+skip]
+	w.slots = vec.Grow(w.slots, 2*line+r.lanes*(r.KH*r.KW+r.KH*r.width()))
+	return &w.slots[0], &w.slots[line], &w.slots[2*line]
 }
 
 // width is the pixels of a line.

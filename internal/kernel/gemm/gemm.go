@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/argus-go/argus/internal/kernel/vec"
 	"github.com/argus-go/argus/internal/parallel"
 )
 
@@ -68,10 +69,10 @@ func Mul(crew *parallel.Crew, transA, transB bool, m, n, k int, a []float32, lda
 		return
 	}
 	if transA {
-		t := getFloats(m * k)
+		t := vec.Floats.Take(m * k)
 		transpose(*t, a, k, m, lda)
 		Mul(crew, false, true, m, n, k, *t, k, b, ldb, c, ldc, accumulate)
-		putFloats(t)
+		vec.Floats.Give(t)
 		return
 	}
 	mulPacking(crew, transB, m, n, k, a, lda, b, ldb, c, ldc, accumulate)

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"math/bits"
 	"sync"
-	"unsafe"
 
+	"github.com/argus-go/argus/internal/kernel/vec"
 	"github.com/argus-go/argus/internal/parallel"
 )
 
@@ -83,7 +83,7 @@ func (p *Packed) layout(impl *implementation, k, n int) {
 		size += k * p.panels[i].vectors * impl.lanes
 	}
 	if cap(p.data) < size {
-		p.data = aligned(size)
+		p.data = vec.Aligned(size)
 	}
 	p.data = p.data[:size]
 }
@@ -161,36 +161,11 @@ func Lend(k, n int) *Packed {
 	if p, ok := packs[class].Get().(*Packed); ok {
 		return p
 	}
-	return &Packed{data: aligned(1 << class)}
+	return &Packed{data: vec.Aligned(1 << class)}
 }
 
 // GiveBack ends a loan.
 func (p *Packed) GiveBack() { packs[bits.Len(uint(cap(p.data)))-1].Put(p) }
-
-// aligned returns n zeros that start at a cache line.
-func aligned(n int) []float32 {
-	const line = 64
-	b := make([]float32, n+line/4-1)
-	at := 0
-	if n > 0 {
-		at = int(-uintptr(unsafe.Pointer(&b[0]))%line) / 4
-	}
-	return b[at : at+n : at+n]
-}
-
-var floats = sync.Pool{New: func() any { return new([]float32) }}
-
-// getFloats borrows n floats that hold anything.
-func getFloats(n int) *[]float32 {
-	b := floats.Get().(*[]float32)
-	if cap(*b) < n {
-		*b = aligned(n)
-	}
-	*b = (*b)[:n]
-	return b
-}
-
-func putFloats(b *[]float32) { floats.Put(b) }
 
 // PackTaps packs the taps of a kernel [tap][n][k], each transposed, one below
 // the other: B is (len(taps)·k)×n.

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"math"
 	"sync"
-	"unsafe"
 
 	"github.com/argus-go/argus/internal/kernel/gemm"
+	"github.com/argus-go/argus/internal/kernel/vec"
 	"github.com/argus-go/argus/internal/parallel"
 )
 
@@ -176,8 +176,8 @@ func (r *run) borrow(tiles int) *work {
 	w.tiles = tiles
 	w.vPitch, w.vPlane = spacing(tiles, r.Cin)
 	w.mPitch, w.mPlane = spacing(tiles, r.Cout)
-	w.v = grow(w.v, r.points()*w.vPlane)
-	w.m = grow(w.m, r.points()*w.mPlane)
+	w.v = vec.Grow(w.v, r.points()*w.vPlane)
+	w.m = vec.Grow(w.m, r.points()*w.mPlane)
 	return w
 }
 
@@ -192,17 +192,6 @@ func spacing(tiles, c int) (pitch, plane int) {
 	return odd(c), odd(tiles * odd(c))
 }
 
-// grow returns n floats that hold anything and begin at a cache line: b's,
-// where it has as many.
-func grow(b []float32, n int) []float32 {
-	if cap(b) >= n {
-		return b[:n]
-	}
-	b = make([]float32, n+line-1)
-	at := int(-uintptr(unsafe.Pointer(&b[0]))%(4*line)) / 4
-	return b[at : at+n : at+n]
-}
-
 // multiply computes element p of all tiles.
 func (r *run) multiply(crew *parallel.Crew, w *work, p int) {
 	r.kernel[p].Mul(crew, w.tiles, w.v[p*w.vPlane:], w.vPitch, w.m[p*w.mPlane:], w.mPitch, gemm.Epilogue{})
@@ -214,7 +203,7 @@ type lane struct {
 	own []float32 // outputs that are not in y
 }
 
-var lanes = sync.Pool{New: func() any { return &lane{tile: tile{tmp: grow(nil, maxPoints*line)}} }}
+var lanes = sync.Pool{New: func() any { return &lane{tile: tile{tmp: vec.Aligned(maxPoints * line)}} }}
 
 func (l *lane) end() {
 	l.tile = tile{tmp: l.tmp} // holds on to nothing
@@ -246,7 +235,7 @@ func (r *run) into(w *work, first, t0, t1 int) {
 func (r *run) from(w *work, first, t0, t1 int) {
 	l := lanes.Get().(*lane)
 	h, wide := r.form.down.out, r.form.across.out
-	l.own = grow(l.own, (maxPixels+1)*r.Cout)
+	l.own = vec.Grow(l.own, (maxPixels+1)*r.Cout)
 	l.none, l.plane, l.c = l.own[maxPixels*r.Cout:], w.mPlane, r.Cout
 	l.bias, l.lo, l.hi = r.ep.Bias, r.lo, r.hi
 	if r.apart {
