@@ -83,13 +83,12 @@ func newDirect(s Shape, kernel []float32) *Conv {
 
 // Repack takes over new values of the kernel. Nobody may run c meanwhile.
 func (c *Conv) Repack(crew *parallel.Crew, kernel []float32) {
-	if c.winograd != nil {
-		if c.winograd.Repack(crew, kernel) {
-			return
-		}
+	switch {
+	case c.winograd == nil:
+		c.kernel.Repack(crew, kernel)
+	case !c.winograd.Repack(crew, kernel):
 		*c = *newDirect(c.Shape, kernel)
 	}
-	c.kernel.Repack(crew, kernel)
 }
 
 // Run convolves n pictures x [n][H][W][Cin], pixels LdX floats apart, into y
