@@ -2,18 +2,7 @@
 
 package gemm
 
-import (
-	"unsafe"
-
-	"github.com/argus-go/argus/internal/cpu"
-)
-
-// kernels are tiles by vectors and rows.
-type kernels [4][13]func(*byte)
-
-func (k *kernels) run(t *tile, rows, vectors int) {
-	k[vectors][rows]((*byte)(unsafe.Pointer(t)))
-}
+import "github.com/argus-go/argus/internal/cpu"
 
 // implementations lists what this machine can run, the fastest first.
 func implementations() (list []*implementation) {

@@ -2,15 +2,6 @@
 
 package gemm
 
-import "unsafe"
-
-// kernels are tiles by vectors and rows.
-type kernels [4][13]func(*byte)
-
-func (k *kernels) run(t *tile, rows, vectors int) {
-	k[vectors][rows]((*byte)(unsafe.Pointer(t)))
-}
-
 // implementations lists what this machine can run, the fastest first: every
 // arm64 has NEON.
 func implementations() []*implementation { return []*implementation{neon, generic} }
