@@ -10,6 +10,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/argus-go/argus/internal/kernel/optim"
+	"github.com/argus-go/argus/internal/kernel/vec"
 	"github.com/argus-go/argus/internal/parallel"
 	"github.com/argus-go/argus/nn"
 )
@@ -228,7 +229,7 @@ func (s *stepper) gradients(crew *parallel.Crew, n int, update bool) ([][]float3
 			if s.weighed == 0 {
 				clear(p.total)
 			}
-			optim.AddScaled(crew, p.total, float32(n), g)
+			vec.Axpy(crew, float32(n), g, p.total)
 			g = p.total
 		}
 		out[i] = g
@@ -239,7 +240,7 @@ func (s *stepper) gradients(crew *parallel.Crew, n int, update bool) ([][]float3
 	}
 	for i, p := range s.params {
 		if p.total != nil {
-			optim.Scale(crew, out[i], 1/float32(s.weighed))
+			vec.Scale(crew, 1/float32(s.weighed), out[i], out[i])
 		}
 	}
 	s.weighed = 0
@@ -255,7 +256,7 @@ func (s *stepper) update(crew *parallel.Crew, epoch int, gradients [][]float32) 
 	if s.L2 > 0 {
 		for i, p := range s.params {
 			if p.decays {
-				optim.AddScaled(crew, gradients[i], 2*s.L2, p.w)
+				vec.Axpy(crew, 2*s.L2, p.w, gradients[i])
 			}
 		}
 	}
@@ -289,7 +290,7 @@ func (s *stepper) clip(crew *parallel.Crew, epoch int, gradients [][]float32) {
 	}
 	if norm := math.Sqrt(sum); norm > float64(s.ClipNorm) {
 		for _, g := range gradients {
-			optim.Scale(crew, g, float32(float64(s.ClipNorm)/norm))
+			vec.Scale(crew, float32(float64(s.ClipNorm)/norm), g, g)
 		}
 	}
 }

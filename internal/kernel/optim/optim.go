@@ -42,14 +42,6 @@ func fit(w []float32, others ...[]float32) {
 	}
 }
 
-// AddScaled is y += scale·x.
-func AddScaled(crew *parallel.Crew, y []float32, scale float32, x []float32) {
-	vec.Axpy(crew, scale, x, y)
-}
-
-// Scale is x *= scale.
-func Scale(crew *parallel.Crew, x []float32, scale float32) { vec.Scale(crew, scale, x, x) }
-
 // Toward is y += rate·(x - y): a moving average y of x. Values under 2⁻¹²⁶
 // become 0.
 func Toward(crew *parallel.Crew, y []float32, rate float32, x []float32) {
