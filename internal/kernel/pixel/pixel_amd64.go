@@ -18,7 +18,7 @@ func implementations() []implementation {
 	}
 	if features.Has(features.AVX512) {
 		wide := avx2
-		wide.inverses, wide.blend, wide.down = inversesAVX512, blendWide, downWide
+		wide.inverses, wide.blend, wide.down = inversesAVX512, blendWide, downBy(16, downAVX512, avx2.down)
 		all = append([]implementation{{"avx512", wide}}, all...)
 	}
 	if features.Has(features.AVX512) && cpu.X86.HasAVX512VBMI && cpu.X86.HasAVX512VNNI {
@@ -34,7 +34,9 @@ func implementations() []implementation {
 // What follows gives the assembly whole blocks, and the definition the rest.
 
 var avx2 = kernels{
-	table: tableGo, flip: flipFast, matrix: matrixFast, blend: blendFast, bilinear: bilinearFast, down: downFast, across: acrossFast, ycbcr: ycbcrFast, inverse: inverseFast, inverses: inversesFast, lowest: lowestFast, sums: sumsFast, rounded: roundedFast, coarse: coarseFast,
+	table: tableGo, flip: flipFast, matrix: matrixFast, blend: blendFast, bilinear: bilinearFast,
+	down: downBy(8, downAVX2, downGo), across: acrossFast, ycbcr: sixteens(ycbcrAVX2, ycbcrGo), rounded: sixteens(roundedAVX2, roundedGo),
+	inverse: inverseFast, inverses: inversesFast, lowest: lowestFast, coarse: coarseFast, sums: sumsFast,
 }
 
 func tableAVX512(dst, src []uint8, t *[256]uint8) {
@@ -99,23 +101,16 @@ func bilinearFast(dst, pix []uint8, stride int, xs, ys []int32) {
 	bilinearGo(dst, pix, stride, xs, ys)
 }
 
-func downFast(dst, src []uint8, stride int, w []int32) {
-	n := len(dst) / 8
-	if n > 0 {
-		downAVX2(&dst[0], &src[0], stride, &w[0], len(w), n)
-	}
-	if left := 8 * n; left < len(dst) {
-		downGo(dst[left:], src[left:], stride, w)
-	}
-}
-
-func downWide(dst, src []uint8, stride int, w []int32) {
-	n := len(dst) / 16
-	if n > 0 {
-		downAVX512(&dst[0], &src[0], stride, &w[0], len(w), n)
-	}
-	if left := 16 * n; left < len(dst) {
-		downFast(dst[left:], src[left:], stride, w)
+// downBy sums columns in blocks of size, and the last ones by rest.
+func downBy(size int, f func(dst, src *byte, stride int, w *int32, taps, n int), rest func(dst, src []uint8, stride int, w []int32)) func(dst, src []uint8, stride int, w []int32) {
+	return func(dst, src []uint8, stride int, w []int32) {
+		n := len(dst) / size
+		if n > 0 {
+			f(&dst[0], &src[0], stride, &w[0], len(w), n)
+		}
+		if left := size * n; left < len(dst) {
+			rest(dst[left:], src[left:], stride, w)
+		}
 	}
 }
 
@@ -175,32 +170,21 @@ func ycbcrAVX512(dst, y, cb, cr []uint8, shift int) {
 		ycbcrVBMI(&dst[0], &y[0], &cb[0], &cr[0], &chroma32[shift], step, n)
 		dst, y, cb, cr = dst[96*n:], y[32*n:], cb[step*n:], cr[step*n:]
 	}
-	ycbcrFast(dst, y, cb, cr, shift)
+	avx2.ycbcr(dst, y, cb, cr, shift)
 }
 
-// sixteens is how many sixteens of pixels there are with as much chroma to be read.
-func sixteens(y, cb, cr []uint8, shift int) int {
-	spare := min(len(cb), len(cr)) - 16
-	if spare < 0 {
-		return 0
+// sixteens joins planes sixteen pixels at a time, where there is as much chroma to be
+// read, and the last ones by rest.
+func sixteens(f func(dst, y, cb, cr *byte, order *[16]byte, step, n int), rest func(dst, y, cb, cr []uint8, shift int)) func(dst, y, cb, cr []uint8, shift int) {
+	return func(dst, y, cb, cr []uint8, shift int) {
+		step := 16 >> shift
+		if spare := min(len(cb), len(cr)) - 16; spare >= 0 && len(y) >= 16 {
+			n := min(len(y)/16, spare/step+1)
+			f(&dst[0], &y[0], &cb[0], &cr[0], &chroma[shift], step, n)
+			dst, y, cb, cr = dst[48*n:], y[16*n:], cb[step*n:], cr[step*n:]
+		}
+		rest(dst, y, cb, cr, shift)
 	}
-	return min(len(y)/16, spare/(16>>shift)+1)
-}
-
-func roundedFast(dst, y, cb, cr []uint8, shift int) {
-	if n, step := sixteens(y, cb, cr, shift), 16>>shift; n > 0 {
-		roundedAVX2(&dst[0], &y[0], &cb[0], &cr[0], &chroma[shift], step, n)
-		dst, y, cb, cr = dst[48*n:], y[16*n:], cb[step*n:], cr[step*n:]
-	}
-	roundedGo(dst, y, cb, cr, shift)
-}
-
-func ycbcrFast(dst, y, cb, cr []uint8, shift int) {
-	if n, step := sixteens(y, cb, cr, shift), 16>>shift; n > 0 {
-		ycbcrAVX2(&dst[0], &y[0], &cb[0], &cr[0], &chroma[shift], step, n)
-		dst, y, cb, cr = dst[48*n:], y[16*n:], cb[step*n:], cr[step*n:]
-	}
-	ycbcrGo(dst, y, cb, cr, shift)
 }
 
 func inverseFast(dst []uint8, stride int, coefs *[64]int16, q *[64]int32) {
