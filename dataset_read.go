@@ -148,7 +148,7 @@ func (r *reader) run(ctx context.Context, samples []Sample, each func(i int, got
 				return err
 			}
 			for _, v := range got.Views {
-				(&picture.RGB{Pix: v.Square}).Free()
+				picture.Reuse(v.Square)
 			}
 			held -= r.size(samples[i])
 		}
@@ -196,7 +196,7 @@ func (r *reader) read(i int, s Sample) readSample {
 	start = time.Now()
 	defer lap(&r.augmentNS, start)
 	if !slices.Contains(wanted, 0) {
-		defer (&picture.RGB{Pix: square}).Free()
+		defer picture.Reuse(square)
 	}
 	for k, view := range wanted {
 		switch {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/argus-go/argus/internal/kernel/vec"
 	"github.com/argus-go/argus/internal/parallel"
 	"github.com/argus-go/argus/internal/picture"
 )
@@ -116,9 +117,8 @@ func (c *Classifier) predictOne(ctx context.Context, what string, decode func(Pr
 
 // ranked is the answer to one picture.
 func (c *Classifier) ranked(ctx context.Context, s *snapshot, decode func(int, Limits) (*picture.RGB, error)) ([]Prediction, error) {
-	y := probabilities.Get().(*[]float32)
-	defer probabilities.Put(y)
-	*y = slices.Grow((*y)[:0], len(c.classes))[:len(c.classes)]
+	y := vec.Floats.Take(len(c.classes))
+	defer vec.Floats.Give(y)
 	if err := s.through(ctx, wholeWay, c.Threads, 1, *y, decode); err != nil {
 		return nil, err
 	}
@@ -161,10 +161,7 @@ func (s *snapshot) through(ctx context.Context, w way, threads, n int, y []float
 	})
 }
 
-var (
-	squares       = sync.Pool{New: func() any { return new([]uint8) }}
-	probabilities = sync.Pool{New: func() any { return new([]float32) }}
-)
+var squares = sync.Pool{New: func() any { return new([]uint8) }}
 
 // inParallel calls f(0) … f(n-1) and returns the first i's error.
 func inParallel(ctx context.Context, threads, n int, f func(i int) error) error {

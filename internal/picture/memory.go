@@ -20,8 +20,13 @@ const mostSpare = 16 << 20
 // Free gives the memory of a picture that nobody uses any more to those to come. It
 // need not be called.
 func (p *RGB) Free() {
-	pix := p.Pix
-	if p.Pix = nil; cap(pix) > 0 && cap(pix) <= mostSpare {
+	Reuse(p.Pix)
+	p.Pix = nil
+}
+
+// Reuse is Free for pixels alone.
+func Reuse(pix []uint8) {
+	if cap(pix) > 0 && cap(pix) <= mostSpare {
 		spare.Put(&pix)
 	}
 }
