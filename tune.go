@@ -63,16 +63,16 @@ type TuneReport struct {
 	Default TuneTrial   `json:"default"` // the baseline, which is no part of Trials
 	Trials  []TuneTrial `json:"trials"`
 	// Better says whether Best is better than Default.
-	Better  bool    `json:"better"`
-	Note    string  `json:"note,omitempty"` // what the journal lost in a crash
-	Seconds Seconds `json:"seconds"`
+	Better  bool        `json:"better"`
+	Note    string      `json:"note,omitempty"` // what the journal lost in a crash
+	Seconds TuneSeconds `json:"seconds"`
 
 	// Search holds the record, for figures; its journal is closed.
 	Search *hpo.Optimizer `json:"-"`
 }
 
-// Seconds is where the time of a search went.
-type Seconds struct {
+// TuneSeconds is where the time of a search went.
+type TuneSeconds struct {
 	Features float64 `json:"features"` // reading pictures included
 	Trials   float64 `json:"trials"`
 	Propose  float64 `json:"propose"`
