@@ -18,6 +18,14 @@ func BackwardKernel(crew *parallel.Crew, s Shape, n int, x, dy, dk []float32) {
 		return
 	}
 	t := tableOf(s)
+	if w := t.winogradKernel(); w != nil {
+		w.Run(crew, n, x, dy, dk)
+		return
+	}
+	t.backwardKernel(crew, &s, n, x, dy, dk)
+}
+
+func (t *table) backwardKernel(crew *parallel.Crew, s *Shape, n int, x, dy, dk []float32) {
 	t.forward().TransMul(crew, n, x, s.H*s.W*s.ldx(), s.Cout, dy, s.OutH*s.OutW*s.Cout, s.Cout, dk, s.Cout, false)
 }
 

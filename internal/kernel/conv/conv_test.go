@@ -179,7 +179,11 @@ func checkShape(t *testing.T, crew *parallel.Crew, s Shape, n int) {
 		requirePixels(t, wantDx, dx, s.Cin, s.ldx(), "dx of "+msg)
 
 		dk := guard.NewOutput(t, len(k))
-		BackwardKernel(crew, s, n, x, dy, dk.V)
+		if s.pointwise() {
+			BackwardKernel(crew, s, n, x, dy, dk.V)
+		} else {
+			tableOf(s).backwardKernel(crew, &s, n, x, dy, dk.V)
+		}
 		requirePixels(t, wantDk, dk, s.Cout, s.Cout, "dk of "+msg)
 		restore()
 	}

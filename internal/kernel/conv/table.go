@@ -15,6 +15,8 @@ type table struct {
 	forward  func() *gemm.Rows // M: output pixels
 	backward func() []phase
 	winograd func() *winograd.Backward // in place of backward; nil: not
+
+	winogradKernel func() *winograd.BackwardKernel // in place of forward for that gradient; nil: not
 }
 
 var tables sync.Map // Shape → weak.Pointer[table]
@@ -43,6 +45,8 @@ func newTable(s Shape) *table {
 		forward:  sync.OnceValue(func() *gemm.Rows { return forwardRows(s) }),
 		backward: sync.OnceValue(func() []phase { return phases(s) }),
 		winograd: sync.OnceValue(func() *winograd.Backward { return newWinogradBackward(s) }),
+
+		winogradKernel: sync.OnceValue(func() *winograd.BackwardKernel { return newWinogradBackwardKernel(s) }),
 	}
 }
 

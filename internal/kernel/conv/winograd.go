@@ -20,6 +20,15 @@ func newWinogradBackward(s Shape) *winograd.Backward {
 	return winograd.NewBackward(s.winograd())
 }
 
+// newWinogradBackwardKernel is newWinograd for the gradient with respect to the
+// kernel.
+func newWinogradBackwardKernel(s Shape) *winograd.BackwardKernel {
+	if s.StrideH != 1 || s.StrideW != 1 {
+		return nil
+	}
+	return winograd.NewBackwardKernel(s.winograd())
+}
+
 func (s *Shape) winograd() winograd.Shape {
 	return winograd.Shape{
 		H: s.H, W: s.W, Cin: s.Cin, Cout: s.Cout, KH: s.KH, KW: s.KW,

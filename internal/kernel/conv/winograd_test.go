@@ -5,7 +5,9 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/argus-go/argus/internal/kernel/gemm"
 	"github.com/argus-go/argus/internal/kernel/gemm/guard"
@@ -48,6 +50,8 @@ func TestWinogradsFormsStandInForSumsOfProducts(t *testing.T) {
 		near(forward(c), direct, len(dy))
 		near(func(dx []float32) { BackwardInput(nil, s, n, k, dy, dx) },
 			func(dx []float32) { tableOf(s).backwardInput(nil, &s, n, k, dy, dx) }, len(x))
+		near(func(dk []float32) { BackwardKernel(nil, s, n, x, dy, dk) },
+			func(dk []float32) { tableOf(s).backwardKernel(nil, &s, n, x, dy, dk) }, len(k))
 	}
 }
 
@@ -101,6 +105,45 @@ func TestWinogradTime(t *testing.T) {
 						start := threadTime()
 						c.Run(nil, n, x, y, s.Cout, gemm.Epilogue{Bias: bias, Hi: float32(math.Inf(1))})
 						times[i] = append(times[i], (threadTime() - start).Seconds())
+					}
+				}
+				direct, fast := median(times[0]), median(times[1])
+				fmt.Printf("%-14s %dx%dx%d %dx%d %d batch %d: direct %.0f µs %.0f GFLOP/s, winograd %.0f µs %.0f GFLOP/s: %.2f\n", net.name, l.h, l.w, l.cin, l.kh, l.kw, l.cout, n,
+					direct*1e6, float64(n)*s.FLOP()/direct/1e9, fast*1e6, float64(n)*s.FLOP()/fast/1e9, direct/fast)
+			}
+		}
+	}
+}
+
+// TestWinogradsKernelGradientTime does so for the gradients with respect to
+// kernels, on CREW threads.
+func TestWinogradsKernelGradientTime(t *testing.T) {
+	if os.Getenv("TIME") == "" {
+		t.Skip("TIME is not set")
+	}
+	threads, _ := strconv.Atoi(os.Getenv("CREW"))
+	crew := crew(t, max(1, threads))
+	done := map[layer]bool{}
+	for _, net := range networks {
+		for _, l := range net.layers {
+			l.times = 0
+			s := l.shape()
+			w := newWinogradBackwardKernel(s)
+			if done[l] || w == nil {
+				continue
+			}
+			done[l] = true
+			for _, n := range []int{1, 8, 20} {
+				x, dy, dk := make([]float32, n*s.H*s.W*s.Cin), make([]float32, n*s.OutH*s.OutW*s.Cout), make([]float32, s.KH*s.KW*s.Cin*s.Cout)
+				var times [2][]float64
+				for range max(3, int(3e10/s.FLOP()/float64(n))/10) {
+					for i, run := range []func(){
+						func() { tableOf(s).backwardKernel(crew, &s, n, x, dy, dk) },
+						func() { w.Run(crew, n, x, dy, dk) },
+					} {
+						start := time.Now()
+						run()
+						times[i] = append(times[i], time.Since(start).Seconds())
 					}
 				}
 				direct, fast := median(times[0]), median(times[1])

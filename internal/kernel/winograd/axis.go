@@ -11,6 +11,7 @@ package winograd
 type axis struct {
 	out, taps, size    int
 	into, kernel, from [][]float64 // size×size, size×taps, out×size
+	spread             [][]float64 // from, transposed
 }
 
 // toom makes the axis of some points. Products of small powers of two are
@@ -44,7 +45,18 @@ func toom(out, taps int, points ...float64) *axis {
 		a.from = append(a.from, row)
 	}
 	a.from[out-1][n] = 1
+	a.spread = transposed(a.from)
 	return a
+}
+
+func transposed(m [][]float64) [][]float64 {
+	t := make([][]float64, len(m[0]))
+	for j := range t {
+		for _, row := range m {
+			t[j] = append(t[j], row[j])
+		}
+	}
+	return t
 }
 
 func power(p float64, n int) float64 {
@@ -77,7 +89,7 @@ func polynomial(points []float64, without int) []float64 {
 // The points are those of the least error among fractions tried (decision
 // 0014). ../_asm/winograd knows them.
 var (
-	f11 = &axis{out: 1, taps: 1, size: 1, into: one, kernel: one, from: one}
+	f11 = &axis{out: 1, taps: 1, size: 1, into: one, kernel: one, from: one, spread: one}
 	f23 = toom(2, 3, 0, 1, -1)
 	f43 = toom(4, 3, 0, 1, -1, -2, 0.5)
 	f45 = toom(4, 5, 0, 1, -1, 2, -2, 0.5, -0.5)

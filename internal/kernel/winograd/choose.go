@@ -40,6 +40,15 @@ func (f form) changing() (form, bool) {
 	return f, true
 }
 
+// chooseBackward is choose for the gradient with respect to the kernel.
+func chooseBackward(s *Shape) (form, bool) {
+	f, ok := choose(s)
+	if ok {
+		f, ok = f.changing()
+	}
+	return f, ok
+}
+
 const (
 	groupBytes = 4 << 20 // about what a group of tiles takes, at most
 	mostGroup  = 104     // tiles, of which no more make products faster

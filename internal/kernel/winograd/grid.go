@@ -57,3 +57,41 @@ func newGrid(s *Shape, f form) grid {
 	g.group = groupOf(s, f)
 	return g
 }
+
+// tileAt returns the picture, row and column of tile t.
+func (g *grid) tileAt(t int) (b, row, col int) {
+	return t / (g.rows * g.cols), t / g.cols % g.rows, t % g.cols
+}
+
+// place sets the pixels of x that tile number sees.
+func (g *grid) place(s *Shape, t *tile, x []float32, number int) {
+	b, row, col := g.tileAt(number)
+	down, across := g.ys[row], g.xs[col]
+	t.pix = x[b*s.H*s.W*s.LdX:]
+	t.at = (down.first*s.W + across.first) * s.LdX
+	t.offs = g.offsets[down.kind*g.kinds+across.kind]
+}
+
+// kind tells where a tile may have outputs beyond the picture's: 1 in the last
+// row, 2 in the last column, or 3.
+func (g *grid) kind(row, col int) (kind int) {
+	if row == g.rows-1 {
+		kind |= 1
+	}
+	if col == g.cols-1 {
+		kind |= 2
+	}
+	return kind
+}
+
+// inside returns the rows and columns of a kind of tile that are in y.
+func (g *grid) inside(s *Shape, f form, kind int) (rows, cols int) {
+	rows, cols = f.down.out, f.across.out
+	if kind&1 != 0 {
+		rows = s.OutH - (g.rows-1)*rows
+	}
+	if kind&2 != 0 {
+		cols = s.OutW - (g.cols-1)*cols
+	}
+	return rows, cols
+}

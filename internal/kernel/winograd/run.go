@@ -136,7 +136,7 @@ func (r *run) placePixels() {
 		row, pixel = w*r.Cout, r.Cout
 	}
 	for kind := range r.offsets {
-		rows, cols := r.inside(kind)
+		rows, cols := r.inside(&r.Shape, r.form, kind)
 		for p := range h * w {
 			if i, j := p/w, p%w; i < rows && j < cols {
 				r.offsets[kind][p] = i*row + j*pixel
@@ -145,18 +145,6 @@ func (r *run) placePixels() {
 			}
 		}
 	}
-}
-
-// inside returns the rows and columns of a kind of tile that are in y.
-func (r *run) inside(kind int) (rows, cols int) {
-	rows, cols = r.form.down.out, r.form.across.out
-	if kind&1 != 0 {
-		rows = r.OutH - (r.rows-1)*rows
-	}
-	if kind&2 != 0 {
-		cols = r.OutW - (r.cols-1)*cols
-	}
-	return rows, cols
 }
 
 // A work is the memory of a group of tiles: element p of tile t is at
@@ -210,21 +198,12 @@ func (l *lane) end() {
 	lanes.Put(l)
 }
 
-// tileAt returns the picture, row and column of tile t.
-func (g *grid) tileAt(t int) (b, row, col int) {
-	return t / (g.rows * g.cols), t / g.cols % g.rows, t % g.cols
-}
-
 // into transforms tiles t0 to t1 of a group that begins at first.
 func (r *run) into(w *work, first, t0, t1 int) {
 	l := lanes.Get().(*lane)
 	l.none, l.plane, l.c = r.zeros, w.vPlane, r.Cin
 	for t := t0; t < t1; t++ {
-		b, row, col := r.tileAt(first + t)
-		down, across := r.ys[row], r.xs[col]
-		l.pix = r.x[b*r.H*r.W*r.LdX:]
-		l.at = (down.first*r.W + across.first) * r.LdX
-		l.offs = r.grid.offsets[down.kind*r.kinds+across.kind]
+		r.place(&r.Shape, &l.tile, r.x, first+t)
 		l.flat = w.v[t*w.vPitch:]
 		r.transform.into(&l.tile)
 	}
@@ -243,13 +222,7 @@ func (r *run) from(w *work, first, t0, t1 int) {
 	}
 	for t := t0; t < t1; t++ {
 		b, row, col := r.tileAt(first + t)
-		kind := 0
-		if row == r.rows-1 {
-			kind |= 1
-		}
-		if col == r.cols-1 {
-			kind |= 2
-		}
+		kind := r.kind(row, col)
 		pixel := (b*r.OutH+row*h)*r.OutW + col*wide
 		if !r.apart {
 			l.pix = r.y[pixel*r.ldy:]
@@ -267,7 +240,7 @@ func (r *run) from(w *work, first, t0, t1 int) {
 // finish adds to the sums of a tile that begins at the given pixel, and does
 // what comes then.
 func (r *run) finish(l *lane, pixel, kind int) {
-	rows, cols := r.inside(kind)
+	rows, cols := r.inside(&r.Shape, r.form, kind)
 	for i := range rows {
 		at := pixel + i*r.OutW
 		if r.apart {

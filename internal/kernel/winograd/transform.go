@@ -20,8 +20,10 @@ type tile struct {
 	lo, hi float32 // bounds of pixels; NaN passes
 }
 
-// A transform computes elements from pixels, and pixels from elements.
-type transform struct{ into, from func(t *tile) }
+// A transform computes elements from pixels of the input, pixels of the output
+// from elements, and elements from gradients of the output's pixels, which is
+// from's transpose.
+type transform struct{ into, from, spread func(t *tile) }
 
 // An implementation has transforms for some forms; the others are portable.
 type implementation struct {
@@ -38,7 +40,7 @@ func (m *implementation) transform(f form) transform {
 	if t, ok := m.tables[size]; ok {
 		return t
 	}
-	return transform{f.intoPortable, f.fromPortable}
+	return transform{f.intoPortable, f.fromPortable, f.spreadPortable}
 }
 
 var best = implementations()[0]

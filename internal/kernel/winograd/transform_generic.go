@@ -18,22 +18,25 @@ func (t *tile) pixel(p, c int) *float32 {
 	return &t.none[c]
 }
 
-// intoPortable computes the elements of pixels d, channel by channel: the
-// transform of each column, then of each row.
-func (f form) intoPortable(t *tile) {
+func (f form) intoPortable(t *tile)   { t.elements(f.down.into, f.across.into) }
+func (f form) spreadPortable(t *tile) { t.elements(f.down.spread, f.across.spread) }
+
+// elements transforms pixels, channel by channel: each column, then each row.
+func (t *tile) elements(down, across [][]float64) {
 	var d, e [maxPoints]float32
-	h, w := f.down.size, f.across.size
+	h, w := len(down[0]), len(across[0])
+	rows, cols := len(down), len(across)
 	for c := range t.c {
 		for p := range h * w {
 			d[p] = *t.pixel(p, c)
 		}
 		for j := range w {
-			multiply(f.down.into, d[j:], w, e[j:], w)
+			multiply(down, d[j:], w, e[j:], w)
 		}
-		for i := range h {
-			multiply(f.across.into, e[i*w:], 1, d[i*w:], 1)
+		for i := range rows {
+			multiply(across, e[i*w:], 1, d[i*cols:], 1)
 		}
-		for p := range h * w {
+		for p := range rows * cols {
 			t.flat[p*t.plane+c] = d[p]
 		}
 	}

@@ -11,10 +11,16 @@ func combineAVX512(dst *float32, src *float32, distances *int, factors *float32,
 func into6x6AVX512(t *byte)
 
 //go:noescape
+func spread6x6AVX512(t *byte)
+
+//go:noescape
 func from6x6AVX512(t *byte)
 
 //go:noescape
 func into4x4AVX512(t *byte)
+
+//go:noescape
+func spread4x4AVX512(t *byte)
 
 //go:noescape
 func from4x4AVX512(t *byte)
@@ -23,16 +29,25 @@ func from4x4AVX512(t *byte)
 func into8x8AVX512(t *byte)
 
 //go:noescape
+func spread8x8AVX512(t *byte)
+
+//go:noescape
 func from8x8AVX512(t *byte)
 
 //go:noescape
 func into6AVX512(t *byte)
 
 //go:noescape
+func spread6AVX512(t *byte)
+
+//go:noescape
 func from6AVX512(t *byte)
 
 //go:noescape
 func into9AVX512(t *byte)
+
+//go:noescape
+func spread9AVX512(t *byte)
 
 //go:noescape
 func from9AVX512(t *byte)
@@ -44,10 +59,16 @@ func combineAVX2(dst *float32, src *float32, distances *int, factors *float32, t
 func into6x6AVX2(t *byte)
 
 //go:noescape
+func spread6x6AVX2(t *byte)
+
+//go:noescape
 func from6x6AVX2(t *byte)
 
 //go:noescape
 func into4x4AVX2(t *byte)
+
+//go:noescape
+func spread4x4AVX2(t *byte)
 
 //go:noescape
 func from4x4AVX2(t *byte)
@@ -56,16 +77,25 @@ func from4x4AVX2(t *byte)
 func into8x8AVX2(t *byte)
 
 //go:noescape
+func spread8x8AVX2(t *byte)
+
+//go:noescape
 func from8x8AVX2(t *byte)
 
 //go:noescape
 func into6AVX2(t *byte)
 
 //go:noescape
+func spread6AVX2(t *byte)
+
+//go:noescape
 func from6AVX2(t *byte)
 
 //go:noescape
 func into9AVX2(t *byte)
+
+//go:noescape
+func spread9AVX2(t *byte)
 
 //go:noescape
 func from9AVX2(t *byte)

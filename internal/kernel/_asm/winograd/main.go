@@ -223,14 +223,16 @@ func vectors(v lanes.ISA, body func(tail bool)) {
 
 func pixel() Mem { return Mem{Base: ptr, Index: at, Scale: 1} }
 
-// into writes the transform of pixels by matrix down the columns, then across.
-func into(v lanes.ISA, k *constants, down, across [][]float64) {
+// elements writes the transform of pixels to elements by one matrix down the
+// columns, then by the other across.
+func elements(v lanes.ISA, k *constants, name string, down, across [][]float64) {
+	rows, cols := len(down), len(across)
 	h, n := len(down[0]), len(across[0])
 	w, _ := newWriter(v, k, max(h, n), 0, down, across)
-	pointer := begin(w, "into"+size(h, n), h*n)
+	pointer := begin(w, name+size(rows, cols), h*n)
 	room := func(i, j int) Mem { return lanes.At(tmp, v.Bytes()*(i*n+j)) }
 	vectors(v, func(tail bool) {
-		if h > 1 {
+		if rows > 1 {
 			for j := range n {
 				for i := range h {
 					MOVQ(pointer(i*n+j), ptr)
@@ -240,9 +242,9 @@ func into(v lanes.ISA, k *constants, down, across [][]float64) {
 			}
 		}
 		MOVQ(flat, elem)
-		for i := range h {
+		for i := range rows {
 			for j := range n {
-				if h > 1 {
+				if rows > 1 {
 					VMOVUPS(room(i, j), w.d[j])
 				} else {
 					MOVQ(pointer(j), ptr)
@@ -375,7 +377,7 @@ var one = [][]float64{{1}}
 func main() {
 	ConstraintExpr("!purego")
 	lanes.Masks()
-	f11 := axis{one, one}
+	f11 := axis{one, one, one}
 	f23, f43 := toom(2, 3, 0, 1, -1), toom(4, 3, 0, 1, -1, -2, 0.5)
 	f45 := toom(4, 5, 0, 1, -1, 2, -2, 0.5, -0.5)
 	f37 := toom(3, 7, 0, 1, -1, 2, -2, 0.75, -0.75, -0.25)
@@ -392,7 +394,8 @@ func main() {
 	for _, v := range lanes.Both {
 		combine(v)
 		for _, a := range []struct{ down, across axis }{{f43, f43}, {f23, f23}, {f45, f45}, {f11, f43}, {f11, f37}} {
-			into(v, k, a.down.into, a.across.into)
+			elements(v, k, "into", a.down.into, a.across.into)
+			elements(v, k, "spread", a.down.spread, a.across.spread)
 			from(v, k, a.down.from, a.across.from)
 		}
 	}

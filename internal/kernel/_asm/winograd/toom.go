@@ -3,7 +3,7 @@ package main
 // An axis is a transform of Cook and Toom, F(out, taps), at some points and at
 // infinity: out sums of taps products each are from·((kernel)∘(into·pixels)). The
 // matrices are those of package winograd, which says how they are made.
-type axis struct{ into, from [][]float64 }
+type axis struct{ into, from, spread [][]float64 } // the last is from, transposed
 
 func toom(out, taps int, points ...float64) axis {
 	n := len(points)
@@ -25,6 +25,13 @@ func toom(out, taps int, points ...float64) axis {
 		}
 	}
 	a.from[out-1][n] = 1
+	for j := range n + 1 {
+		var row []float64
+		for i := range out {
+			row = append(row, a.from[i][j])
+		}
+		a.spread = append(a.spread, row)
+	}
 	return a
 }
 
