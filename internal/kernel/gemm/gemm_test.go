@@ -101,6 +101,29 @@ func TestProductsEqualTheirDefinition(t *testing.T) {
 	})
 }
 
+func TestPartsOfTheColumnsMakeTheWholeProduct(t *testing.T) {
+	each(t, func(t *testing.T) {
+		r := random()
+		for _, n := range []int{1, 33, 96, 200} {
+			const m, k = 50, 21
+			a, b, c := guard.Ints(t, r, m*k), guard.Ints(t, r, k*n), guard.NewOutput(t, m*n)
+			p := Pack(b, k, n, n, false)
+			for parts := 1; parts <= p.Parts(); parts++ {
+				clear(c.V)
+				end := 0
+				for i := range parts {
+					first, next := p.Part(i, parts)
+					require.Equal(t, end, first)
+					end = next
+					p.MulPart(i, parts, m, a, k, c.V, n, Epilogue{Bias: b})
+				}
+				require.Equal(t, n, end)
+				checkC(t, c, m, n, n, func(i, j int) float64 { return dot(false, false, i, j, k, a, k, b, n) + float64(b[j]) })
+			}
+		}
+	})
+}
+
 func TestProductsInPiecesOfKAndNEqualTheirDefinition(t *testing.T) {
 	each(t, func(t *testing.T) {
 		r := random()

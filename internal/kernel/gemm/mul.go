@@ -36,10 +36,37 @@ func (p *Packed) MulRows(crew *parallel.Crew, rows *Rows, n int, a []float32, im
 	if n == 0 || rows.M == 0 || p.n == 0 {
 		return
 	}
-	j := product{p: p, rows: rows, n: n, a: a, image: image, c: c, imageC: imageC, ldc: ldc, ep: ep}
+	j := product{p: p, panels: p.panels, rows: rows, n: n, a: a, image: image, c: c, imageC: imageC, ldc: ldc, ep: ep}
 	j.check()
+	j.run(crew)
+}
+
+// Parts returns into how many parts columns can be divided, at most.
+func (p *Packed) Parts() int { return len(p.panels) }
+
+// Part returns the columns of one of n neighbouring parts.
+func (p *Packed) Part(part, n int) (first, end int) {
+	w := p.part(part, n)
+	return w[0].n0, w[len(w)-1].n0 + w[len(w)-1].n
+}
+
+func (p *Packed) part(i, n int) []panel {
+	return p.panels[i*len(p.panels)/n : (i+1)*len(p.panels)/n]
+}
+
+// MulPart is Mul for the columns of one of n parts; a and c begin as for all.
+func (p *Packed) MulPart(part, n, m int, a []float32, lda int, c []float32, ldc int, ep Epilogue) {
+	rows := strided(m, p.k, lda, 16)
+	j := product{p: p, panels: p.part(part, n), rows: rows, n: 1, a: a, c: c, ldc: ldc, ep: ep}
+	j.check()
+	j.run(nil)
+	rows.free()
+}
+
+// run divides the product into tasks.
+func (j product) run(crew *parallel.Crew) {
 	// Neighbouring tasks share rows of A, not a panel.
-	panels := len(p.panels)
+	p, rows, n, panels := j.p, j.rows, j.n, len(j.panels)
 	parts := (4*n*rows.M*p.k/max(1, rows.Segs) + taskBytes - 1) / taskBytes
 	parts = max(parts, (4*crew.Threads()+panels-1)/panels)
 	parts = min(parts, n*rows.M/4+1)
@@ -53,6 +80,7 @@ func (p *Packed) MulRows(crew *parallel.Crew, rows *Rows, n int, a []float32, im
 // A product is one call of MulRows.
 type product struct {
 	p                  *Packed
+	panels             []panel // of p
 	rows               *Rows
 	n                  int
 	a, c               []float32
@@ -64,8 +92,8 @@ type product struct {
 
 // work does one task.
 func (j product) work(i int) {
-	panels := len(j.p.panels)
-	j.task(&j.p.panels[i%panels], i/panels, j.parts)
+	panels := len(j.panels)
+	j.task(&j.panels[i%panels], i/panels, j.parts)
 }
 
 func (j *product) check() {
@@ -150,7 +178,7 @@ func (j *product) pass(t *tile, w *panel, s0, s1, k0, k1, part, parts int) {
 		t.clamp = 1
 	}
 	strip := strip{then: j.ep.Then, width: w.n, ld: j.ldc}
-	fetchA := w.n0 == 0 && r.plain && r.step == r.Seg
+	fetchA := w.n0 == j.panels[0].n0 && r.plain && r.step == r.Seg
 	cut := j.cut(m.rows[w.vectors])
 	at := cut.tile(part * cut.total / parts)
 	for range (part+1)*cut.total/parts - part*cut.total/parts {

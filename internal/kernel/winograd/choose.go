@@ -53,6 +53,7 @@ const (
 	groupBytes = 4 << 20 // about what a group of tiles takes, at most
 	mostGroup  = 104     // tiles, of which no more make products faster
 	leastGroup = 8       // fewer read the kernel too often
+	fewTiles   = 4       // times as many channels of y: those are shared out, not tiles
 )
 
 // groupOf returns how many tiles are worked on at a time.

@@ -23,6 +23,8 @@ type run struct {
 	lo, hi  float32
 	tiles   int
 	parts   int               // that they are shared out in
+	slices  int               // that channels of y are
+	groups  int               // that tiles are transformed in, where there are slices
 	all     *work             // for all tiles together
 	apart   bool              // sums go to memory of their own first: something is added to them
 	offsets [4][maxPixels]int // of a tile's pixels in y: whole, cut below, cut at the right, both
@@ -41,7 +43,7 @@ func (c *Conv) Run(crew *parallel.Crew, n int, x, y []float32, ldy int, ep gemm.
 	r.Conv, r.n, r.x, r.y, r.ldy, r.ep = c, n, x, y, ldy, ep
 	r.prepare()
 	r.tiles = n * c.rows * c.cols
-	if r.parts = c.groups(r.tiles, crew.Threads()); r.parts >= crew.Threads() {
+	if r.share(crew.Threads()); r.slices == 1 {
 		parallel.Each(crew, r.parts, r, (*run).apiece)
 	} else {
 		r.together(crew)
@@ -50,12 +52,19 @@ func (c *Conv) Run(crew *parallel.Crew, n int, x, y []float32, ldy int, ep gemm.
 	runs.Put(r)
 }
 
-// groups returns how many groups tiles are cut into: as many for each thread,
-// none too large for the cache, nor so small that the kernel is read too often.
-func (c *Conv) groups(tiles, threads int) int {
-	n := (tiles + c.group - 1) / c.group
-	n = (n + threads - 1) / threads * threads
-	return max(1, min(n, tiles/leastGroup))
+// share decides how many parts tiles are cut into, as many for each thread and none
+// too large for the cache, and how many slices channels of y. Without slices a
+// thread does all for its tiles, but each part reads the whole kernel; slices read
+// parts of the kernel, but each reads all transformed tiles.
+func (r *run) share(threads int) {
+	groups := (r.tiles + r.group - 1) / r.group
+	most := max(1, r.tiles/leastGroup)
+	r.parts, r.slices = (groups+threads-1)/threads*threads, 1
+	if threads > 1 && (r.parts > most || r.Cout > fewTiles*r.tiles) {
+		r.slices = min(threads, r.kernel[0].Parts())
+		r.parts = (threads + r.slices - 1) / r.slices
+	}
+	r.parts = min(r.parts, most)
 }
 
 // part returns the first of the tiles of part i, and the end of them.
@@ -69,30 +78,32 @@ func (r *run) apiece(i int) {
 	for p := range r.kernel {
 		r.multiply(nil, w, p)
 	}
-	r.from(w, first, 0, end-first)
+	r.from(w, first, 0, end-first, 0, r.Cout)
 	works.Put(w)
 }
 
-// together shares all tiles out, one step after the other.
+// together transforms all tiles, and then computes slices of channels.
 func (r *run) together(crew *parallel.Crew) {
 	r.all = r.borrow(r.tiles)
-	r.parts = min(r.tiles, 4*crew.Threads())
-	parallel.Each(crew, r.parts, r, func(r *run, i int) {
-		first, end := r.part(i)
-		r.into(r.all, 0, first, end)
+	r.groups = min(r.tiles, 4*crew.Threads())
+	parallel.Each(crew, r.groups, r, func(r *run, i int) {
+		r.into(r.all, 0, i*r.tiles/r.groups, (i+1)*r.tiles/r.groups)
 	})
-	if points := len(r.kernel); points >= 2*crew.Threads() {
-		parallel.Each(crew, points, r, func(r *run, p int) { r.multiply(nil, r.all, p) })
-	} else {
-		for p := range r.kernel {
-			r.multiply(crew, r.all, p)
-		}
-	}
-	parallel.Each(crew, r.parts, r, func(r *run, i int) {
-		first, end := r.part(i)
-		r.from(r.all, 0, first, end)
-	})
+	parallel.Each(crew, r.parts*r.slices, r, (*run).slice)
 	works.Put(r.all)
+}
+
+// slice computes some channels of a part of all tiles.
+func (r *run) slice(i int) {
+	first, end := r.part(i / r.slices)
+	i %= r.slices
+	w := r.all
+	for p, k := range r.kernel {
+		v, m := w.v[p*w.vPlane+first*w.vPitch:], w.m[p*w.mPlane+first*w.mPitch:]
+		k.MulPart(i, r.slices, end-first, v, w.vPitch, m, w.mPitch, gemm.Epilogue{})
+	}
+	c0, c1 := r.kernel[0].Part(i, r.slices)
+	r.from(w, 0, first, end, c0, c1)
 }
 
 func (r *run) prepare() {
@@ -210,13 +221,13 @@ func (r *run) into(w *work, first, t0, t1 int) {
 	l.end()
 }
 
-// from is into's way back.
-func (r *run) from(w *work, first, t0, t1 int) {
+// from is into's way back, for channels c0 to c1.
+func (r *run) from(w *work, first, t0, t1, c0, c1 int) {
 	l := lanes.Get().(*lane)
 	h, wide := r.form.down.out, r.form.across.out
 	l.own = vec.Grow(l.own, (maxPixels+1)*r.Cout)
-	l.none, l.plane, l.c = l.own[maxPixels*r.Cout:], w.mPlane, r.Cout
-	l.bias, l.lo, l.hi = r.ep.Bias, r.lo, r.hi
+	l.none, l.plane, l.c = l.own[maxPixels*r.Cout:], w.mPlane, c1-c0
+	l.bias, l.lo, l.hi = r.ep.Bias[c0:], r.lo, r.hi
 	if r.apart {
 		l.pix, l.lo, l.hi = l.own, float32(math.Inf(-1)), float32(math.Inf(1))
 	}
@@ -225,13 +236,13 @@ func (r *run) from(w *work, first, t0, t1 int) {
 		kind := r.kind(row, col)
 		pixel := (b*r.OutH+row*h)*r.OutW + col*wide
 		if !r.apart {
-			l.pix = r.y[pixel*r.ldy:]
+			l.pix = r.y[pixel*r.ldy+c0:]
 		}
 		l.offs = r.offsets[kind][:h*wide]
-		l.flat = w.m[t*w.mPitch:]
+		l.flat = w.m[t*w.mPitch+c0:]
 		r.transform.from(&l.tile)
 		if r.apart || r.ep.Then != nil {
-			r.finish(l, pixel, kind)
+			r.finish(l, pixel, kind, c0, c1)
 		}
 	}
 	l.end()
@@ -239,24 +250,24 @@ func (r *run) from(w *work, first, t0, t1 int) {
 
 // finish adds to the sums of a tile that begins at the given pixel, and does
 // what comes then.
-func (r *run) finish(l *lane, pixel, kind int) {
+func (r *run) finish(l *lane, pixel, kind, c0, c1 int) {
 	rows, cols := r.inside(&r.Shape, r.form, kind)
 	for i := range rows {
 		at := pixel + i*r.OutW
 		if r.apart {
 			for j := range cols {
-				r.add(l.own[(i*r.form.across.out+j)*r.Cout:][:r.Cout], at+j)
+				r.add(l.own[(i*r.form.across.out+j)*r.Cout:][:c1-c0], at+j, c0)
 			}
 		}
 		if r.ep.Then != nil {
-			r.ep.Then(cols, r.Cout, r.y[at*r.ldy:], r.ldy)
+			r.ep.Then(cols, c1-c0, r.y[at*r.ldy+c0:], r.ldy)
 		}
 	}
 }
 
-// add writes pixel p of y.
-func (r *run) add(sums []float32, p int) {
-	y, add := r.y[p*r.ldy:][:len(sums)], r.ep.Add[p*r.ep.AddLd:]
+// add writes channels from c0 on of pixel p of y.
+func (r *run) add(sums []float32, p, c0 int) {
+	y, add := r.y[p*r.ldy+c0:][:len(sums)], r.ep.Add[p*r.ep.AddLd+c0:]
 	for i, v := range sums {
 		v += add[i]
 		if v < r.lo {

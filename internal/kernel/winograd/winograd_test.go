@@ -184,17 +184,17 @@ func TestErrorsAreWithinTheFormsLimits(t *testing.T) {
 }
 
 func TestTheEpilogueIsAppliedToPixels(t *testing.T) {
+	crews := []*parallel.Crew{nil, crew(t, 4)} // with slices of channels, too
 	each(t, func(t *testing.T) {
 		for _, f := range forms {
 			const n = 2
-			s := shape(f.form, 9, 10, 20, 36, true)
+			s := shape(f.form, 9, 10, 20, 52, true)
 			r := random()
 			k, x := guard.Normal(t, r, s.KH*s.KW*s.Cin*s.Cout), guard.Normal(t, r, n*s.H*s.W*s.Cin)
 			ldy := s.Cout + 3
 			bias, add := guard.Normal(t, r, s.Cout), guard.Normal(t, r, n*s.OutH*s.OutW*ldy)
 			sums := define(s, n, x, k)
 			double := func(rows, width int, c []float32, ld int) {
-				require.Equal(t, s.Cout, width)
 				for i := range rows {
 					for j := range width {
 						c[i*ld+j] *= 2
@@ -212,20 +212,22 @@ func TestTheEpilogueIsAppliedToPixels(t *testing.T) {
 				{"accumulate", gemm.Epilogue{Accumulate: true}, func(s, b, a float64) float64 { return s + a }},
 				{"then", gemm.Epilogue{Bias: bias, Lo: -1, Hi: 1, Then: double}, func(s, b, a float64) float64 { return 2 * min(1, max(-1, s+b)) }},
 			} {
-				y := guard.NewOutput(t, (n*s.OutH*s.OutW-1)*ldy+s.Cout)
-				want := make([]float64, len(sums))
-				for i := range want {
-					p, j := i/s.Cout, i%s.Cout
-					want[i] = c.want(sums[i], float64(bias[j]), float64(add[p*ldy+j]))
-					if c.ep.Accumulate || c.ep.Then != nil && c.ep.Add != nil {
-						y.V[p*ldy+j] = add[p*ldy+j]
+				for _, crew := range crews {
+					y := guard.NewOutput(t, (n*s.OutH*s.OutW-1)*ldy+s.Cout)
+					want := make([]float64, len(sums))
+					for i := range want {
+						p, j := i/s.Cout, i%s.Cout
+						want[i] = c.want(sums[i], float64(bias[j]), float64(add[p*ldy+j]))
+						if c.ep.Accumulate || c.ep.Then != nil && c.ep.Add != nil {
+							y.V[p*ldy+j] = add[p*ldy+j]
+						}
 					}
+					if c.ep.Then != nil && c.ep.Add != nil {
+						c.ep.Add = y.V
+					}
+					newConv(s, f.form, k).Run(crew, n, x, y.V, ldy, c.ep)
+					compare(t, want, y, s.Cout, ldy, 2e-3, f.name+", "+c.name)
 				}
-				if c.ep.Then != nil && c.ep.Add != nil {
-					c.ep.Add = y.V
-				}
-				newConv(s, f.form, k).Run(nil, n, x, y.V, ldy, c.ep)
-				compare(t, want, y, s.Cout, ldy, 2e-3, f.name+", "+c.name)
 			}
 		}
 	})
