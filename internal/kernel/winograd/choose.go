@@ -40,11 +40,12 @@ func (f form) changing() (form, bool) {
 	return f, true
 }
 
-// chooseBackward is choose for the gradient with respect to the kernel.
+// chooseBackward is choose for the gradient with respect to the kernel, where
+// nothing waits for transformed kernels, and on whose digits nothing else builds.
 func chooseBackward(s *Shape) (form, bool) {
 	f, ok := choose(s)
-	if ok {
-		f, ok = f.changing()
+	if f == (form{f23, f23}) {
+		f = form{f43, f43}
 	}
 	return f, ok
 }
