@@ -61,3 +61,21 @@ const (
 func groupOf(s *Shape, f form) int {
 	return min(max(groupBytes/(4*f.points()*(s.Cin+s.Cout)), 26), mostGroup)
 }
+
+// For gradients with respect to kernels.
+const (
+	backwardBytes = 8 << 20 // about what a group of tiles takes, or columns of the gradient
+	backwardGroup = 128     // tiles at least, or the gradient is read too often
+	backwardStrip = 96      // columns at least, a multiple of all panels of gemm
+)
+
+// groupBackward returns how many tiles the gradient takes at a time.
+func groupBackward(s *Shape, f form) int {
+	return max(backwardBytes/(4*f.points()*(s.Cin+s.Cout)), backwardGroup)
+}
+
+// stripOf returns how many columns of the gradient are computed at a time.
+func stripOf(s *Shape, f form) int {
+	most := max(backwardBytes/(4*f.points()*s.Cin)/backwardStrip, 1)
+	return min(most*backwardStrip, s.Cout)
+}

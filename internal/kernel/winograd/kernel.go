@@ -20,7 +20,8 @@ type BackwardKernel struct {
 	grid
 	impl   *implementation
 	taps   []sum // by which the kernel's gradient is made of that of its elements
-	plane  int   // floats from one element of that to the next
+	strip  int   // columns of that at a time
+	plane  int   // floats from one element of them to the next
 	pixels [4][]int
 	zeros  []float32
 }
@@ -38,13 +39,14 @@ func NewBackwardKernel(s Shape) *BackwardKernel {
 	if !ok {
 		return nil
 	}
-	return newBackwardKernel(s, f)
+	return newBackwardKernel(s, f, stripOf(&s, f))
 }
 
-func newBackwardKernel(s Shape, f form) *BackwardKernel {
+func newBackwardKernel(s Shape, f form, strip int) *BackwardKernel {
 	b := &BackwardKernel{Shape: s, form: f, grid: newGrid(&s, f), impl: best, zeros: make([]float32, max(s.Cin, s.Cout))}
-	b.group = max(gradientBytes/(4*f.points()*(s.Cin+s.Cout)), gradientGroup)
-	_, b.plane = spacing(1, s.Cin*s.Cout)
+	b.group = groupBackward(&s, f)
+	b.strip = strip
+	_, b.plane = spacing(1, s.Cin*b.strip)
 	for tap := range s.KH * s.KW {
 		b.taps = append(b.taps, b.tap(tap/s.KW, tap%s.KW))
 	}
@@ -80,13 +82,18 @@ func (b *BackwardKernel) pixelsOf(kind int) (offsets []int) {
 	return offsets
 }
 
-// A gradient is one call of Run.
+// A gradient is one call of Run. Of its work, m is what dy's pixels are
+// transformed to.
 type gradient struct {
 	*BackwardKernel
 	transform
 	work
-	x, dy, u, dk []float32
-	first, parts int // of the tiles at work, and parts of the columns
+	u           []float32 // the gradients of elements [Cin][strip]
+	x, dy, dk   []float32
+	first       int  // of the tiles at work
+	c0, columns int  // of dk at work
+	whole       bool // all tiles are at work: those of x stay as they are
+	parts       int  // that columns are shared out in
 }
 
 var gradients = sync.Pool{New: func() any { return new(gradient) }}
@@ -101,31 +108,29 @@ func (b *BackwardKernel) Run(crew *parallel.Crew, n int, x, dy, dk []float32) {
 		return
 	}
 	g := gradients.Get().(*gradient)
-	*g = gradient{BackwardKernel: b, transform: b.impl.transform(b.form), x: x, dy: dy, dk: dk}
+	*g = gradient{BackwardKernel: b, transform: b.impl.transform(b.form), work: g.work, u: g.u, x: x, dy: dy, dk: dk}
 	group := min(b.group, tiles)
+	g.whole = group == tiles
 	g.vPitch, g.vPlane = spacing(group, b.Cin)
-	g.mPitch, g.mPlane = spacing(group, b.Cout)
-	v, m, u := vec.Floats.Take(b.points()*g.vPlane), vec.Floats.Take(b.points()*g.mPlane), vec.Floats.Take(b.points()*b.plane)
-	g.v, g.m, g.u = *v, *m, *u
-	g.parts = max(1, min((tasksPerThread*crew.Threads()+b.points()-1)/b.points(), b.Cout/columns))
-	for g.first = 0; g.first < tiles; g.first += group {
-		g.tiles = min(group, tiles-g.first)
-		parallel.Spans(crew, g.tiles, 4, g, (*gradient).transformTiles)
-		parallel.Each(crew, b.points()*g.parts, g, (*gradient).multiply)
+	g.mPitch, g.mPlane = spacing(group, b.strip)
+	g.v, g.m, g.u = vec.Grow(g.v, b.points()*g.vPlane), vec.Grow(g.m, b.points()*g.mPlane), vec.Grow(g.u, b.points()*b.plane)
+	for g.c0 = 0; g.c0 < b.Cout; g.c0 += b.strip {
+		g.columns = min(b.strip, b.Cout-g.c0)
+		g.parts = max(1, min((tasksPerThread*crew.Threads()+b.points()-1)/b.points(), g.columns/leastColumns))
+		for g.first = 0; g.first < tiles; g.first += group {
+			g.tiles = min(group, tiles-g.first)
+			parallel.Spans(crew, g.tiles, 4, g, (*gradient).transformTiles)
+			parallel.Each(crew, b.points()*g.parts, g, (*gradient).multiply)
+		}
+		parallel.Spans(crew, b.Cin, 8, g, (*gradient).combine)
 	}
-	parallel.Spans(crew, b.Cin*b.Cout, 1024, g, (*gradient).combine)
-	vec.Floats.Give(v)
-	vec.Floats.Give(m)
-	vec.Floats.Give(u)
-	*g = gradient{} // holds on to nothing
+	*g = gradient{work: g.work, u: g.u} // holds on to nothing else
 	gradients.Put(g)
 }
 
 const (
-	gradientBytes  = 8 << 20 // about what a group of tiles takes
-	gradientGroup  = 128     // tiles at least, or C is read too often
 	tasksPerThread = 8
-	columns        = 64 // of a task, at least
+	leastColumns   = 64 // of a task
 )
 
 func (b *BackwardKernel) check(n int, x, dy, dk []float32) {
@@ -144,16 +149,20 @@ func (b *BackwardKernel) check(n int, x, dy, dk []float32) {
 func (g *gradient) transformTiles(lo, hi int) {
 	l := lanes.Get().(*lane)
 	l.none = g.zeros
-	for t := lo; t < hi; t++ {
-		g.place(&g.Shape, &l.tile, g.x, g.first+t)
-		l.c, l.plane, l.flat = g.Cin, g.vPlane, g.v[t*g.vPitch:]
-		g.into(&l.tile)
+	if !g.whole || g.c0 == 0 {
+		l.c, l.plane = g.Cin, g.vPlane
+		for t := lo; t < hi; t++ {
+			g.place(&g.Shape, &l.tile, g.x, g.first+t)
+			l.flat = g.v[t*g.vPitch:]
+			g.into(&l.tile)
+		}
 	}
+	l.c, l.plane, l.pix = g.columns, g.mPlane, g.dy
 	for t := lo; t < hi; t++ {
 		b, row, col := g.tileAt(g.first + t)
-		l.pix, l.at = g.dy, ((b*g.OutH+row*g.down.out)*g.OutW+col*g.across.out)*g.Cout
+		l.at = ((b*g.OutH+row*g.down.out)*g.OutW+col*g.across.out)*g.Cout + g.c0
 		l.offs = g.pixels[g.kind(row, col)]
-		l.c, l.plane, l.flat = g.Cout, g.mPlane, g.m[t*g.mPitch:]
+		l.flat = g.m[t*g.mPitch:]
 		g.spread(&l.tile)
 	}
 	l.end()
@@ -163,16 +172,17 @@ func (g *gradient) transformTiles(lo, hi int) {
 // at work give.
 func (g *gradient) multiply(i int) {
 	p, part := i/g.parts, i%g.parts
-	panels := (g.Cout + columns - 1) / columns
-	lo, hi := part*panels/g.parts*columns, min((part+1)*panels/g.parts*columns, g.Cout)
+	panels := (g.columns + leastColumns - 1) / leastColumns
+	lo, hi := part*panels/g.parts*leastColumns, min((part+1)*panels/g.parts*leastColumns, g.columns)
 	gemm.Mul(nil, true, false, g.Cin, hi-lo, g.tiles,
-		g.v[p*g.vPlane:], g.vPitch, g.m[p*g.mPlane+lo:], g.mPitch, g.u[p*g.plane+lo:], g.Cout, g.first > 0)
+		g.v[p*g.vPlane:], g.vPitch, g.m[p*g.mPlane+lo:], g.mPitch, g.u[p*g.plane+lo:], g.strip, g.first > 0)
 }
 
-// combine makes all taps for some pairs of channels.
+// combine makes the taps of the columns at work for some input channels.
 func (g *gradient) combine(lo, hi int) {
-	size := g.Cin * g.Cout
-	for t, tap := range g.taps {
-		g.impl.combine(g.dk[t*size+lo:t*size+hi], g.u[lo:], tap.distances, tap.factors)
+	for ci := lo; ci < hi; ci++ {
+		for t, tap := range g.taps {
+			g.impl.combine(g.dk[(t*g.Cin+ci)*g.Cout+g.c0:][:g.columns], g.u[ci*g.strip:], tap.distances, tap.factors)
+		}
 	}
 }

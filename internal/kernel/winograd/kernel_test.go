@@ -40,8 +40,8 @@ func TestTheKernelsGradientEqualsItsDefinitionOnOddShapes(t *testing.T) {
 			limit := f.limit * math.Sqrt(float64(n*s.OutH*s.OutW)) * 2
 			for _, name := range Implementations() {
 				restore := Use(name)
-				b := newBackwardKernel(s, f.form)
-				for _, group := range []int{b.group, 5} {
+				for _, group := range []int{1000, 5} {
+					b := newBackwardKernel(s, f.form, min(s.Cout, 7+group))
 					b.group = group
 					dk := guard.NewOutput(t, len(want))
 					b.Run(nil, n, x, dy, dk.V)
@@ -76,7 +76,7 @@ func TestErrorsOfTheKernelsGradientAreWithinTheFormsLimits(t *testing.T) {
 		for _, name := range Implementations() {
 			restore := Use(name)
 			dk := guard.NewOutput(t, len(want))
-			newBackwardKernel(s, f.form).Run(nil, n, x, dy, dk.V)
+			newBackwardKernel(s, f.form, s.Cout).Run(nil, n, x, dy, dk.V)
 			root, worst := error(dk.V)
 			t.Logf("%s, %s: root mean square %.1e, most %.1e", f.name, name, root, worst)
 			require.Less(t, worst, 2*f.limit)
@@ -85,21 +85,24 @@ func TestErrorsOfTheKernelsGradientAreWithinTheFormsLimits(t *testing.T) {
 	}
 }
 
-func TestBitsOfTheKernelsGradientDoNotDependOnTheCrewOrTheGroups(t *testing.T) {
+func TestBitsOfTheKernelsGradientDoNotDependOnTheCrewTheGroupsOrTheStrips(t *testing.T) {
 	crew := crew(t, 4)
 	for _, f := range forms {
 		const n = 5
 		s := shape(f.form, 17, 14, 40, 200, true)
 		r := random()
 		x, dy := guard.Normal(t, r, n*s.H*s.W*s.Cin), guard.Normal(t, r, n*s.OutH*s.OutW*s.Cout)
-		b := newBackwardKernel(s, f.form)
+		b := newBackwardKernel(s, f.form, s.Cout)
+		strips := newBackwardKernel(s, f.form, 96)
 		want, got := make([]float32, s.KH*s.KW*s.Cin*s.Cout), make([]float32, s.KH*s.KW*s.Cin*s.Cout)
 		b.Run(nil, n, x, dy, want)
 		for _, group := range []int{1, 31, 10000} {
-			b.group = group
-			clear(got)
-			b.Run(crew, n, x, dy, got)
-			require.Equal(t, want, got)
+			for _, b := range []*BackwardKernel{b, strips} {
+				b.group = group
+				clear(got)
+				b.Run(crew, n, x, dy, got)
+				require.Equal(t, want, got)
+			}
 		}
 	}
 }
@@ -116,7 +119,7 @@ func TestAssemblyOfTheKernelsGradientAgreesBitForBit(t *testing.T) {
 			}
 			restore := Use(name)
 			dk := make([]float32, s.KH*s.KW*s.Cin*s.Cout)
-			newBackwardKernel(s, f.form).Run(nil, 1, x, dy, dk)
+			newBackwardKernel(s, f.form, s.Cout).Run(nil, 1, x, dy, dk)
 			if first == nil {
 				first = dk
 			}
@@ -132,7 +135,7 @@ func TestNumbersThatAreNotFiniteReachEveryTapThatSeesThem(t *testing.T) {
 			for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
 				s := shape(f.form, 13, 14, 18, 20, true)
 				r := random()
-				b := newBackwardKernel(s, f.form)
+				b := newBackwardKernel(s, f.form, s.Cout)
 				for range 10 {
 					x, dy := guard.Normal(t, r, s.H*s.W*s.Cin), guard.Normal(t, r, s.OutH*s.OutW*s.Cout)
 					v, u, ci := r.IntN(s.H), r.IntN(s.W), r.IntN(s.Cin)
@@ -156,7 +159,7 @@ func TestNumbersThatAreNotFiniteReachEveryTapThatSeesThem(t *testing.T) {
 func TestTheGradientOfNothingIsZero(t *testing.T) {
 	s := shape(form{f23, f23}, 6, 6, 16, 16, true)
 	dk := []float32{1: 1, 9*16*16 - 1: 2}
-	newBackwardKernel(s, form{f23, f23}).Run(nil, 0, nil, nil, dk)
+	newBackwardKernel(s, form{f23, f23}, s.Cout).Run(nil, 0, nil, nil, dk)
 	require.Equal(t, make([]float32, len(dk)), dk)
 }
 
@@ -164,6 +167,6 @@ func TestTheKernelsGradientMakesLittleGarbage(t *testing.T) {
 	s := shape(forms[0].form, 12, 12, 16, 20, true)
 	x, dy := make([]float32, s.H*s.W*s.Cin), make([]float32, s.OutH*s.OutW*s.Cout)
 	dk := make([]float32, 9*s.Cin*s.Cout)
-	b := newBackwardKernel(s, forms[0].form)
+	b := newBackwardKernel(s, forms[0].form, s.Cout)
 	require.Less(t, guard.Garbage(t, func() { b.Run(nil, 1, x, dy, dk) }), 256)
 }
