@@ -70,7 +70,7 @@ func Mul(crew *parallel.Crew, transA, transB bool, m, n, k int, a []float32, lda
 	}
 	if transA {
 		t := vec.Floats.Take(m * k)
-		transpose(*t, a, k, m, lda)
+		vec.Transpose(a, lda, k, m, *t, k)
 		Mul(crew, false, true, m, n, k, *t, k, b, ldb, c, ldc, accumulate)
 		vec.Floats.Give(t)
 		return
@@ -108,15 +108,6 @@ func clearUnless(accumulate bool, c []float32, m, n, ldc int) {
 	for i := range m {
 		if !accumulate {
 			clear(c[i*ldc:][:n])
-		}
-	}
-}
-
-// transpose writes the k×m matrix a to t as m×k.
-func transpose(t, a []float32, k, m, lda int) {
-	for i := range m {
-		for j := range k {
-			t[i*k+j] = a[j*lda+i]
 		}
 	}
 }

@@ -117,37 +117,16 @@ func (m *implementation) vectors(left, n int) int {
 func (m *implementation) packPanel(dst []float32, w *panel, b []float32, k, ldb int, trans bool) {
 	width := w.vectors * m.lanes
 	if trans {
-		packTransposed(dst[:k*width], b[w.n0*ldb:], w.n, width, k, ldb)
+		vec.Transpose(b[w.n0*ldb:], ldb, w.n, k, dst, width)
+		for i := 0; i < k && w.n < width; i++ {
+			clear(dst[i*width+w.n : (i+1)*width])
+		}
 		return
 	}
 	for i := range k {
 		d := dst[i*width : (i+1)*width]
 		copy(d, b[i*ldb+w.n0:][:w.n])
 		clear(d[w.n:])
-	}
-}
-
-// packTransposed packs n columns that are rows of b, ldb apart; eight at a
-// time, so that a line of dst is written at once.
-func packTransposed(dst, b []float32, n, width, k, ldb int) {
-	j := 0
-	for ; j+8 <= n; j += 8 {
-		b0, b1, b2, b3 := b[j*ldb:][:k], b[(j+1)*ldb:][:k], b[(j+2)*ldb:][:k], b[(j+3)*ldb:][:k]
-		b4, b5, b6, b7 := b[(j+4)*ldb:][:k], b[(j+5)*ldb:][:k], b[(j+6)*ldb:][:k], b[(j+7)*ldb:][:k]
-		for i := range b0 {
-			d := dst[i*width+j:][:8]
-			d[0], d[1], d[2], d[3] = b0[i], b1[i], b2[i], b3[i]
-			d[4], d[5], d[6], d[7] = b4[i], b5[i], b6[i], b7[i]
-		}
-	}
-	for ; j < width; j++ {
-		for i := range k {
-			v := float32(0)
-			if j < n {
-				v = b[j*ldb+i]
-			}
-			dst[i*width+j] = v
-		}
 	}
 }
 

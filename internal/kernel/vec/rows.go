@@ -195,3 +195,13 @@ func AddChannels(crew *parallel.Crew, pixels, c int, src []float32, lds int, dst
 		}
 	})
 }
+
+// Transpose writes the rows×cols matrix src, rows lds apart, to dst as cols×rows,
+// rows ldd apart.
+func Transpose(src []float32, lds, rows, cols int, dst []float32, ldd int) {
+	if rows == 0 || cols == 0 {
+		return
+	}
+	_, _ = src[(rows-1)*lds+cols-1], dst[(cols-1)*ldd+rows-1]
+	k.transpose(src, lds, rows, cols, dst, ldd)
+}

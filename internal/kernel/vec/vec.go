@@ -101,6 +101,8 @@ type kernels struct {
 	sumOff   func(x, mean, acc []float32)
 	sumAbout func(x, mean, acc []float32)
 	dotRows  func(a, b, mean, acc []float32)
+
+	transpose func(src []float32, lds, rows, cols int, dst []float32, ldd int)
 }
 
 var k = implementations()[0].kernels

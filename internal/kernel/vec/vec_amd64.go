@@ -15,6 +15,7 @@ func implementations() []implementation {
 			scaleAdd: scaledSum(scaleAddAVX2), axpy: scaled(axpyAVX2), scale: scaled(scaleAVX2), dot: portable.dot,
 			mulRows: gated(mulRowsAVX2), affine: affineRows(affineAVX2), affineAdd: affineAddRows(affineAddAVX2),
 			sumRows: summed(sumRowsAVX2), sumOff: summedAbout(sumOffAVX2), sumAbout: summedAbout(sumAboutAVX2), dotRows: dotted(dotRowsAVX2),
+			transpose: transpose,
 		}}}, all...)
 	}
 	if cpu.Has(cpu.AVX512) {
@@ -23,7 +24,23 @@ func implementations() []implementation {
 			scaleAdd: scaledSum(scaleAddAVX512), axpy: scaled(axpyAVX512), scale: scaled(scaleAVX512), dot: portable.dot,
 			mulRows: gated(mulRowsAVX512), affine: affineRows(affineAVX512), affineAdd: affineAddRows(affineAddAVX512),
 			sumRows: summed(sumRowsAVX512), sumOff: summedAbout(sumOffAVX512), sumAbout: summedAbout(sumAboutAVX512), dotRows: dotted(dotRowsAVX512),
+			transpose: transpose,
 		}}}, all...)
 	}
 	return all
+}
+
+// transpose is portable.transpose with whole blocks of 8×8 in registers.
+func transpose(src []float32, lds, rows, cols int, dst []float32, ldd int) {
+	whole := cols / 8 * 8
+	i := 0
+	for ; i+8 <= rows && whole > 0; i += 8 {
+		transpose8AVX2(&src[i*lds], &dst[i], 4*lds, 4*ldd, whole/8)
+	}
+	if whole < cols && i > 0 {
+		portable.transpose(src[whole:], lds, i, cols-whole, dst[whole*ldd:], ldd)
+	}
+	if i < rows {
+		portable.transpose(src[i*lds:], lds, rows-i, cols, dst[i:], ldd)
+	}
 }

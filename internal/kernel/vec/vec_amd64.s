@@ -2124,3 +2124,70 @@ tailPixel:
 done:
 	VZEROUPPER
 	RET
+
+// func transpose8AVX2(src *float32, dst *float32, lds int, ldd int, blocks int)
+// Requires: AVX
+TEXT ·transpose8AVX2(SB), NOSPLIT, $0-40
+	MOVQ src+0(FP), SI
+	MOVQ dst+8(FP), DI
+	MOVQ lds+16(FP), AX
+	MOVQ ldd+24(FP), CX
+	MOVQ blocks+32(FP), DX
+	LEAQ (AX)(AX*2), BX
+	LEAQ (SI)(AX*4), R8
+
+block:
+	VMOVUPS     (SI), X0
+	VINSERTF128 $0x01, (R8), Y0, Y0
+	VMOVUPS     (SI)(AX*1), X1
+	VINSERTF128 $0x01, (R8)(AX*1), Y1, Y1
+	VMOVUPS     (SI)(AX*2), X2
+	VINSERTF128 $0x01, (R8)(AX*2), Y2, Y2
+	VMOVUPS     (SI)(BX*1), X3
+	VINSERTF128 $0x01, (R8)(BX*1), Y3, Y3
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y5
+	VUNPCKLPS   Y3, Y2, Y6
+	VUNPCKHPS   Y3, Y2, Y7
+	VUNPCKLPD   Y6, Y4, Y0
+	VUNPCKHPD   Y6, Y4, Y1
+	VUNPCKLPD   Y7, Y5, Y2
+	VUNPCKHPD   Y7, Y5, Y3
+	VMOVUPS     Y0, (DI)
+	ADDQ        CX, DI
+	VMOVUPS     Y1, (DI)
+	ADDQ        CX, DI
+	VMOVUPS     Y2, (DI)
+	ADDQ        CX, DI
+	VMOVUPS     Y3, (DI)
+	ADDQ        CX, DI
+	VMOVUPS     16(SI), X0
+	VINSERTF128 $0x01, 16(R8), Y0, Y0
+	VMOVUPS     16(SI)(AX*1), X1
+	VINSERTF128 $0x01, 16(R8)(AX*1), Y1, Y1
+	VMOVUPS     16(SI)(AX*2), X2
+	VINSERTF128 $0x01, 16(R8)(AX*2), Y2, Y2
+	VMOVUPS     16(SI)(BX*1), X3
+	VINSERTF128 $0x01, 16(R8)(BX*1), Y3, Y3
+	VUNPCKLPS   Y1, Y0, Y4
+	VUNPCKHPS   Y1, Y0, Y5
+	VUNPCKLPS   Y3, Y2, Y6
+	VUNPCKHPS   Y3, Y2, Y7
+	VUNPCKLPD   Y6, Y4, Y0
+	VUNPCKHPD   Y6, Y4, Y1
+	VUNPCKLPD   Y7, Y5, Y2
+	VUNPCKHPD   Y7, Y5, Y3
+	VMOVUPS     Y0, (DI)
+	ADDQ        CX, DI
+	VMOVUPS     Y1, (DI)
+	ADDQ        CX, DI
+	VMOVUPS     Y2, (DI)
+	ADDQ        CX, DI
+	VMOVUPS     Y3, (DI)
+	ADDQ        CX, DI
+	ADDQ        $0x20, SI
+	ADDQ        $0x20, R8
+	DECQ        DX
+	JNZ         block
+	VZEROUPPER
+	RET

@@ -9,5 +9,6 @@ func implementations() []implementation {
 		scaleAdd: scaledSum(scaleAddNEON), axpy: scaled(axpyNEON), scale: scaled(scaleNEON), dot: portable.dot,
 		mulRows: gated(mulRowsNEON), affine: affineRows(affineNEON), affineAdd: affineAddRows(affineAddNEON),
 		sumRows: summed(sumRowsNEON), sumOff: summedAbout(sumOffNEON), sumAbout: summedAbout(sumAboutNEON), dotRows: dotted(dotRowsNEON),
+		transpose: portable.transpose,
 	}}, {"portable", portable}}
 }

@@ -95,4 +95,23 @@ var portable = kernels{
 			}
 		}
 	},
+
+	// Eight rows at a time, so that half a line of dst is written at once.
+	transpose: func(src []float32, lds, rows, cols int, dst []float32, ldd int) {
+		i := 0
+		for ; i+8 <= rows; i += 8 {
+			s0, s1, s2, s3 := src[i*lds:][:cols], src[(i+1)*lds:][:cols], src[(i+2)*lds:][:cols], src[(i+3)*lds:][:cols]
+			s4, s5, s6, s7 := src[(i+4)*lds:][:cols], src[(i+5)*lds:][:cols], src[(i+6)*lds:][:cols], src[(i+7)*lds:][:cols]
+			for j := range s0 {
+				d := dst[j*ldd+i:][:8]
+				d[0], d[1], d[2], d[3] = s0[j], s1[j], s2[j], s3[j]
+				d[4], d[5], d[6], d[7] = s4[j], s5[j], s6[j], s7[j]
+			}
+		}
+		for ; i < rows; i++ {
+			for j, v := range src[i*lds:][:cols] {
+				dst[j*ldd+i] = v
+			}
+		}
+	},
 }

@@ -81,3 +81,6 @@ func sumAboutAVX2(x *float32, mean *float32, acc *float32, rows int, ld int, c i
 
 //go:noescape
 func dotRowsAVX2(a *float32, b *float32, mean *float32, acc *float32, rows int, ld int, c int)
+
+//go:noescape
+func transpose8AVX2(src *float32, dst *float32, lds int, ldd int, blocks int)

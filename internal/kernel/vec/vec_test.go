@@ -318,3 +318,25 @@ func BenchmarkVec(b *testing.B) {
 		})
 	}
 }
+
+func TestTransposeSwapsRowsAndColumns(t *testing.T) {
+	onEach(t, func(t *testing.T) {
+		r := rng()
+		for _, rows := range []int{1, 5, 8, 12, 16, 33} {
+			for _, cols := range []int{1, 7, 8, 9, 24, 35} {
+				lds, ldd := cols+rows%3, rows+cols%4
+				src, dst := input(t, r, (rows-1)*lds+cols), guard.NewOutput(t, (cols-1)*ldd+rows)
+				Transpose(src, lds, rows, cols, dst.V, ldd)
+				dst.Check(t)
+				for i, v := range dst.V {
+					if j, i := i/ldd, i%ldd; i < rows {
+						require.Equal(t, math.Float32bits(src[i*lds+j]), math.Float32bits(v))
+					} else {
+						require.True(t, dst.Untouched(j*ldd+i))
+					}
+				}
+			}
+		}
+		Transpose(nil, 0, 0, 3, nil, 0)
+	})
+}

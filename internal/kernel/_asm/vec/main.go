@@ -34,6 +34,7 @@ func main() {
 		rows(v)
 		sums(v)
 	}
+	transpose()
 	Generate()
 }
 
@@ -135,4 +136,54 @@ func sums(v lanes.ISA) {
 		v.Load(m(0), d, tail)
 		VFMADD231PS(d, t, v.R(u))
 	})
+}
+
+// transpose writes blocks of eight columns of eight rows of src as rows of dst.
+// Halves of rows i and i+4 share a register, so that no value has to cross from
+// one half to the other.
+func transpose() {
+	TEXT("transpose8AVX2", NOSPLIT, "func(src, dst *float32, lds, ldd, blocks int)")
+	Pragma("noescape")
+	src, below, dst := reg.GPPhysical(reg.RSI), reg.GPPhysical(reg.R8), reg.GPPhysical(reg.RDI)
+	lds, lds3, ldd, blocks := reg.GPPhysical(reg.RAX), reg.GPPhysical(reg.RBX), reg.GPPhysical(reg.RCX), reg.GPPhysical(reg.RDX)
+	Load(Param("src"), src)
+	Load(Param("dst"), dst)
+	Load(Param("lds"), lds)
+	Load(Param("ldd"), ldd)
+	Load(Param("blocks"), blocks)
+	LEAQ(Mem{Base: lds, Index: lds, Scale: 2}, lds3)
+	LEAQ(Mem{Base: src, Index: lds, Scale: 4}, below)
+	row := func(base reg.GPPhysical, i, half int) Mem {
+		m := Mem{Base: base, Disp: 16 * half}
+		if i > 0 {
+			m.Index, m.Scale = []reg.GPPhysical{lds, lds, lds3}[i-1], []uint8{1, 2, 1}[i-1]
+		}
+		return m
+	}
+	Label("block")
+	for half := range 2 {
+		y, t, x := lanes.AVX2.R, func(i int) reg.VecPhysical { return lanes.AVX2.R(4 + i) }, []reg.VecPhysical{reg.X0, reg.X1, reg.X2, reg.X3}
+		for i := range 4 {
+			VMOVUPS(row(src, i, half), x[i])
+			VINSERTF128(U8(1), row(below, i, half), y(i), y(i))
+		}
+		VUNPCKLPS(y(1), y(0), t(0))
+		VUNPCKHPS(y(1), y(0), t(1))
+		VUNPCKLPS(y(3), y(2), t(2))
+		VUNPCKHPS(y(3), y(2), t(3))
+		VUNPCKLPD(t(2), t(0), y(0))
+		VUNPCKHPD(t(2), t(0), y(1))
+		VUNPCKLPD(t(3), t(1), y(2))
+		VUNPCKHPD(t(3), t(1), y(3))
+		for i := range 4 {
+			VMOVUPS(y(i), Mem{Base: dst})
+			ADDQ(ldd, dst)
+		}
+	}
+	ADDQ(U8(32), src)
+	ADDQ(U8(32), below)
+	DECQ(blocks)
+	JNZ(LabelRef("block"))
+	VZEROUPPER()
+	RET()
 }
