@@ -63,18 +63,40 @@ func (p *Packed) MulPart(part, n, m int, a []float32, lda int, c []float32, ldc 
 	rows.free()
 }
 
-// run divides the product into tasks.
+// run divides the product into tasks, as much work for each thread. Where columns are
+// the fewer, threads share out rows, and each reads all of B; else they share out
+// columns, and each reads all of A.
 func (j product) run(crew *parallel.Crew) {
-	// Neighbouring tasks share rows of A, not a panel.
-	p, rows, n, panels := j.p, j.rows, j.n, len(j.panels)
-	parts := (4*n*rows.M*p.k/max(1, rows.Segs) + taskBytes - 1) / taskBytes
-	parts = max(parts, (4*crew.Threads()+panels-1)/panels)
-	parts = min(parts, n*rows.M/4+1)
-	if 2*n*rows.M*p.n*p.k < smallFlops {
-		parts, crew = 1, nil
+	rows, panels := j.n*j.rows.M, len(j.panels)
+	size := 4 * rows * j.p.k / j.rows.Segs
+	threads := crew.Threads()
+	if 2*rows*j.p.n*j.p.k < smallFlops {
+		threads, crew = 1, nil
 	}
-	j.parts = parts
-	parallel.Each(crew, parts*panels, j, product.work)
+	j.groups, j.threads, j.parts = 1, threads, (size+taskBytes-1)/taskBytes
+	if threads > 1 && rows/j.rows.Segs <= j.p.n && j.divides(threads) {
+		j.threads = 1
+		if size <= 2*taskBytes { // A stays in the second-level cache, and B is read once
+			j.parts = 1
+		} else if panels%threads == 0 {
+			j.groups = threads
+		} else {
+			j.threads = threads
+		}
+	}
+	j.parts = max(j.parts, (4*threads+panels-1)/panels)
+	if j.parts*panels%threads != 0 || j.parts <= threads {
+		j.parts = (j.parts + j.threads - 1) / j.threads * j.threads
+	}
+	j.parts = min(j.parts, rows/4+1)
+	parallel.Each(crew, j.parts*panels, j, product.work)
+}
+
+// divides says whether threads get nearly as many columns each.
+func (j *product) divides(threads int) bool {
+	panels := len(j.panels)
+	most := (panels + threads - 1) / threads
+	return most == panels || 8*threads*j.panels[most].n0 <= 9*j.p.n
 }
 
 // A product is one call of MulRows.
@@ -87,13 +109,16 @@ type product struct {
 	image, imageC, ldc int
 	line, lineStep     int
 	ep                 Epilogue
+	groups             int // of panels
+	threads            int // that share out the rows of a group
 	parts              int // that the rows of a panel are divided into
 }
 
-// work does one task.
+// work does one task. Neighbours share rows of A, not a panel.
 func (j product) work(i int) {
-	panels := len(j.panels)
-	j.task(&j.panels[i%panels], i/panels, j.parts)
+	panels := len(j.panels) / j.groups
+	group := i / (panels * j.parts)
+	j.task(&j.panels[group*panels+i%panels], i/panels%j.parts, j.parts)
 }
 
 func (j *product) check() {
@@ -215,6 +240,11 @@ type cut struct {
 
 func (j *product) cut(most int) cut {
 	c := cut{perLine: (j.line + most - 1) / most, lines: j.rows.M / j.line}
+	if j.n*c.lines == 1 { // as many for each thread, unless they become much smaller
+		if even := (c.perLine + j.threads - 1) / j.threads * j.threads; 4*even <= 5*c.perLine {
+			c.perLine = even
+		}
+	}
 	c.total = j.n * c.lines * c.perLine
 	c.short, c.longer = j.line/c.perLine, j.line%c.perLine
 	return c
