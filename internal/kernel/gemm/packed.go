@@ -39,6 +39,24 @@ func Pack(b []float32, k, n, ldb int, trans bool) *Packed {
 	return p
 }
 
+// NewPacked returns room for a k×n matrix, whose panels the caller writes.
+func NewPacked(k, n int) *Packed {
+	p := &Packed{ldb: n}
+	p.layout(best, k, n)
+	return p
+}
+
+// Panels returns how many panels there are.
+func (p *Packed) Panels() int { return len(p.panels) }
+
+// Panel returns panel i: columns n0 to n0+n of B, whose k rows are width floats
+// apart; between them are zeros.
+func (p *Packed) Panel(i int) (rows []float32, n0, n, width int) {
+	w := &p.panels[i]
+	width = w.vectors * p.impl.lanes
+	return p.data[w.at:][:p.k*width], w.n0, w.n, width
+}
+
 // Repack packs another matrix of the same shape and order in place. Nobody
 // may use p meanwhile.
 func (p *Packed) Repack(crew *parallel.Crew, b []float32) { p.pack(crew, b, p.k, p.n, p.ldb, p.trans) }

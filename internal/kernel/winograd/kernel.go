@@ -19,17 +19,11 @@ type BackwardKernel struct {
 	form
 	grid
 	impl   *implementation
-	taps   []sum // by which the kernel's gradient is made of that of its elements
-	strip  int   // columns of that at a time
-	plane  int   // floats from one element of them to the next
+	taps   []terms // by which the kernel's gradient is made of that of its elements
+	strip  int     // columns of that at a time
+	plane  int     // floats from one element of them to the next
 	pixels [4][]int
 	zeros  []float32
-}
-
-// A sum is what to add of some elements.
-type sum struct {
-	distances []int
-	factors   []float32
 }
 
 // NewBackwardKernel returns the gradient for a shape, or nil where nothing is
@@ -57,14 +51,11 @@ func newBackwardKernel(s Shape, f form, strip int) *BackwardKernel {
 }
 
 // tap returns what tap i, j of the kernel weighs in the transformed one.
-func (b *BackwardKernel) tap(i, j int) (s sum) {
+func (b *BackwardKernel) tap(i, j int) (t terms) {
 	for p := range b.points() {
-		if v := b.down.kernel[p/b.across.size][i] * b.across.kernel[p%b.across.size][j]; v != 0 {
-			s.distances = append(s.distances, p*b.plane)
-			s.factors = append(s.factors, float32(v))
-		}
+		t.add(p*b.plane, b.down.kernel[p/b.across.size][i]*b.across.kernel[p%b.across.size][j])
 	}
-	return s
+	return t
 }
 
 // pixelsOf returns where the outputs of a kind of tile are, from its first.
@@ -180,9 +171,7 @@ func (g *gradient) multiply(i int) {
 
 // combine makes the taps of the columns at work for some input channels.
 func (g *gradient) combine(lo, hi int) {
-	for ci := lo; ci < hi; ci++ {
-		for t, tap := range g.taps {
-			g.impl.combine(g.dk[(t*g.Cin+ci)*g.Cout+g.c0:][:g.columns], g.u[ci*g.strip:], tap.distances, tap.factors)
-		}
+	for t, tap := range g.taps {
+		g.impl.combine(tap, hi-lo, g.columns, g.u[lo*g.strip:], g.strip, g.dk[(t*g.Cin+lo)*g.Cout+g.c0:], g.Cout)
 	}
 }

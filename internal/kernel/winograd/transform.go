@@ -25,10 +25,26 @@ type tile struct {
 // from's transpose.
 type transform struct{ into, from, spread func(t *tile) }
 
+// Terms are what to add up: values at some distances, times a factor each.
+type terms struct {
+	distances []int
+	factors   []float32
+	reach     int // the largest distance
+}
+
+// add adds a term, unless it is nothing.
+func (t *terms) add(distance int, factor float64) {
+	if factor != 0 {
+		t.distances = append(t.distances, distance)
+		t.factors = append(t.factors, float32(factor))
+		t.reach = max(t.reach, distance)
+	}
+}
+
 // An implementation has transforms for some forms; the others are portable.
 type implementation struct {
 	name    string
-	combine func(dst, src []float32, distances []int, factors []float32)
+	combine func(t terms, rows, n int, src []float32, srcStep int, dst []float32, dstStep int)
 	tables  map[[2]int]transform // by points down and across; in one direction alone: by 1 and its points
 }
 

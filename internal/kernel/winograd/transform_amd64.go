@@ -3,7 +3,6 @@
 package winograd
 
 import (
-	"slices"
 	"unsafe"
 
 	"github.com/argus-go/argus/internal/cpu"
@@ -46,9 +45,9 @@ func assembly(into, from, spread func(*byte)) transform {
 	}
 }
 
-func combination(f func(dst, src *float32, distances *int, factors *float32, terms, n int)) func(dst, src []float32, distances []int, factors []float32) {
-	return func(dst, src []float32, distances []int, factors []float32) {
-		_ = src[slices.Max(distances)+len(dst)-1]
-		f(&dst[0], &src[0], &distances[0], &factors[0], len(factors), len(dst))
+func combination(f func(dst, src *float32, distances *int, factors *float32, terms, rows, n, dstStep, srcStep int)) func(t terms, rows, n int, src []float32, srcStep int, dst []float32, dstStep int) {
+	return func(t terms, rows, n int, src []float32, srcStep int, dst []float32, dstStep int) {
+		_, _ = dst[(rows-1)*dstStep+n-1], src[t.reach+(rows-1)*srcStep+n-1]
+		f(&dst[0], &src[0], &t.distances[0], &t.factors[0], len(t.factors), rows, n, dstStep, srcStep)
 	}
 }

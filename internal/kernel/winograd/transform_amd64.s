@@ -680,21 +680,27 @@ DATA constants<>+2616(SB)/4, $0x40880000
 DATA constants<>+2620(SB)/4, $0x40880000
 GLOBL constants<>(SB), RODATA|NOPTR, $2624
 
-// func combineAVX512(dst *float32, src *float32, distances *int, factors *float32, terms int, n int)
+// func combineAVX512(dst *float32, src *float32, distances *int, factors *float32, terms int, rows int, n int, dstStep int, srcStep int)
 // Requires: AVX, AVX512DQ, AVX512F
-TEXT ·combineAVX512(SB), NOSPLIT, $0-48
-	MOVQ  dst+0(FP), DI
-	MOVQ  src+8(FP), SI
+TEXT ·combineAVX512(SB), NOSPLIT, $0-72
+	MOVQ  dst+0(FP), R13
+	MOVQ  src+8(FP), R15
 	MOVQ  distances+16(FP), R8
 	MOVQ  factors+24(FP), R9
 	MOVQ  terms+32(FP), R10
-	MOVQ  n+40(FP), BX
+	MOVQ  rows+40(FP), R12
+	MOVQ  n+48(FP), BX
 	MOVQ  BX, CX
 	ANDQ  $0x0000000f, CX
 	MOVL  $0x00000001, AX
 	SHLL  CL, AX
 	DECL  AX
 	KMOVW AX, K1
+
+row:
+	MOVQ R13, DI
+	MOVQ R15, SI
+	MOVQ n+48(FP), BX
 
 by4:
 	CMPQ   BX, $0x40
@@ -730,6 +736,62 @@ by4Term:
 	JMP          by4
 
 by4Not:
+by3:
+	CMPQ   BX, $0x30
+	JL     by3Not
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	XORQ   DX, DX
+
+by3Term:
+	MOVQ         (R8)(DX*8), R11
+	LEAQ         (SI)(R11*4), R11
+	VBROADCASTSS (R9)(DX*4), Z8
+	VMOVUPS      (R11), Z4
+	VFMADD231PS  Z4, Z8, Z0
+	VMOVUPS      64(R11), Z5
+	VFMADD231PS  Z5, Z8, Z1
+	VMOVUPS      128(R11), Z6
+	VFMADD231PS  Z6, Z8, Z2
+	INCQ         DX
+	CMPQ         DX, R10
+	JL           by3Term
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z1, 64(DI)
+	VMOVUPS      Z2, 128(DI)
+	ADDQ         $0x000000c0, DI
+	ADDQ         $0x000000c0, SI
+	SUBQ         $0x30, BX
+	JMP          by3
+
+by3Not:
+by2:
+	CMPQ   BX, $0x20
+	JL     by2Not
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	XORQ   DX, DX
+
+by2Term:
+	MOVQ         (R8)(DX*8), R11
+	LEAQ         (SI)(R11*4), R11
+	VBROADCASTSS (R9)(DX*4), Z8
+	VMOVUPS      (R11), Z4
+	VFMADD231PS  Z4, Z8, Z0
+	VMOVUPS      64(R11), Z5
+	VFMADD231PS  Z5, Z8, Z1
+	INCQ         DX
+	CMPQ         DX, R10
+	JL           by2Term
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z1, 64(DI)
+	ADDQ         $0x00000080, DI
+	ADDQ         $0x00000080, SI
+	SUBQ         $0x20, BX
+	JMP          by2
+
+by2Not:
 by1:
 	CMPQ   BX, $0x10
 	JL     by1Not
@@ -753,7 +815,7 @@ by1Term:
 
 by1Not:
 	TESTQ  BX, BX
-	JZ     done
+	JZ     next
 	VXORPS Z0, Z0, Z0
 	XORQ   DX, DX
 
@@ -768,7 +830,13 @@ tailTerm:
 	JL           tailTerm
 	VMOVUPS      Z0, K1, (DI)
 
-done:
+next:
+	MOVQ dstStep+56(FP), R11
+	LEAQ (R13)(R11*4), R13
+	MOVQ srcStep+64(FP), R11
+	LEAQ (R15)(R11*4), R15
+	DECQ R12
+	JNZ  row
 	VZEROUPPER
 	RET
 
@@ -10038,20 +10106,26 @@ done:
 	VZEROUPPER
 	RET
 
-// func combineAVX2(dst *float32, src *float32, distances *int, factors *float32, terms int, n int)
+// func combineAVX2(dst *float32, src *float32, distances *int, factors *float32, terms int, rows int, n int, dstStep int, srcStep int)
 // Requires: AVX, FMA3
-TEXT ·combineAVX2(SB), NOSPLIT, $0-48
-	MOVQ    dst+0(FP), DI
-	MOVQ    src+8(FP), SI
+TEXT ·combineAVX2(SB), NOSPLIT, $0-72
+	MOVQ    dst+0(FP), R13
+	MOVQ    src+8(FP), R15
 	MOVQ    distances+16(FP), R8
 	MOVQ    factors+24(FP), R9
 	MOVQ    terms+32(FP), R10
-	MOVQ    n+40(FP), BX
+	MOVQ    rows+40(FP), R12
+	MOVQ    n+48(FP), BX
 	MOVQ    BX, CX
 	ANDQ    $0x00000007, CX
 	NEGQ    CX
 	LEAQ    tailMasks<>+0(SB), AX
 	VMOVUPS 32(AX)(CX*4), Y15
+
+row:
+	MOVQ R13, DI
+	MOVQ R15, SI
+	MOVQ n+48(FP), BX
 
 by4:
 	CMPQ   BX, $0x20
@@ -10087,6 +10161,62 @@ by4Term:
 	JMP          by4
 
 by4Not:
+by3:
+	CMPQ   BX, $0x18
+	JL     by3Not
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	VXORPS Y2, Y2, Y2
+	XORQ   DX, DX
+
+by3Term:
+	MOVQ         (R8)(DX*8), R11
+	LEAQ         (SI)(R11*4), R11
+	VBROADCASTSS (R9)(DX*4), Y8
+	VMOVUPS      (R11), Y4
+	VFMADD231PS  Y4, Y8, Y0
+	VMOVUPS      32(R11), Y5
+	VFMADD231PS  Y5, Y8, Y1
+	VMOVUPS      64(R11), Y6
+	VFMADD231PS  Y6, Y8, Y2
+	INCQ         DX
+	CMPQ         DX, R10
+	JL           by3Term
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y2, 64(DI)
+	ADDQ         $0x00000060, DI
+	ADDQ         $0x00000060, SI
+	SUBQ         $0x18, BX
+	JMP          by3
+
+by3Not:
+by2:
+	CMPQ   BX, $0x10
+	JL     by2Not
+	VXORPS Y0, Y0, Y0
+	VXORPS Y1, Y1, Y1
+	XORQ   DX, DX
+
+by2Term:
+	MOVQ         (R8)(DX*8), R11
+	LEAQ         (SI)(R11*4), R11
+	VBROADCASTSS (R9)(DX*4), Y8
+	VMOVUPS      (R11), Y4
+	VFMADD231PS  Y4, Y8, Y0
+	VMOVUPS      32(R11), Y5
+	VFMADD231PS  Y5, Y8, Y1
+	INCQ         DX
+	CMPQ         DX, R10
+	JL           by2Term
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y1, 32(DI)
+	ADDQ         $0x00000040, DI
+	ADDQ         $0x00000040, SI
+	SUBQ         $0x10, BX
+	JMP          by2
+
+by2Not:
 by1:
 	CMPQ   BX, $0x08
 	JL     by1Not
@@ -10110,7 +10240,7 @@ by1Term:
 
 by1Not:
 	TESTQ  BX, BX
-	JZ     done
+	JZ     next
 	VXORPS Y0, Y0, Y0
 	XORQ   DX, DX
 
@@ -10125,7 +10255,13 @@ tailTerm:
 	JL           tailTerm
 	VMASKMOVPS   Y0, Y15, (DI)
 
-done:
+next:
+	MOVQ dstStep+56(FP), R11
+	LEAQ (R13)(R11*4), R13
+	MOVQ srcStep+64(FP), R11
+	LEAQ (R15)(R11*4), R15
+	DECQ R12
+	JNZ  row
 	VZEROUPPER
 	RET
 

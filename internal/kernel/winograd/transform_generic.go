@@ -1,11 +1,14 @@
 package winograd
 
-// combine computes dst[i] = Σj src[distances[j]+i]·factors[j].
-func combine(dst, src []float32, distances []int, factors []float32) {
-	clear(dst)
-	for j, f := range factors {
-		for i, v := range src[distances[j]:][:len(dst)] {
-			dst[i] += f * v
+// combine computes rows of n sums of terms of src.
+func combine(t terms, rows, n int, src []float32, srcStep int, dst []float32, dstStep int) {
+	for r := range rows {
+		d := dst[r*dstStep:][:n]
+		clear(d)
+		for j, f := range t.factors {
+			for i, v := range src[t.distances[j]+r*srcStep:][:n] {
+				d[i] += f * v
+			}
 		}
 	}
 }

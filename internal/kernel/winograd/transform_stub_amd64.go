@@ -5,7 +5,7 @@
 package winograd
 
 //go:noescape
-func combineAVX512(dst *float32, src *float32, distances *int, factors *float32, terms int, n int)
+func combineAVX512(dst *float32, src *float32, distances *int, factors *float32, terms int, rows int, n int, dstStep int, srcStep int)
 
 //go:noescape
 func into6x6AVX512(t *byte)
@@ -53,7 +53,7 @@ func spread9AVX512(t *byte)
 func from9AVX512(t *byte)
 
 //go:noescape
-func combineAVX2(dst *float32, src *float32, distances *int, factors *float32, terms int, n int)
+func combineAVX2(dst *float32, src *float32, distances *int, factors *float32, terms int, rows int, n int, dstStep int, srcStep int)
 
 //go:noescape
 func into6x6AVX2(t *byte)

@@ -38,6 +38,7 @@ type Conv struct {
 	transform
 	impl   *implementation
 	kernel []*gemm.Packed // one for each product of a tile
+	sums   []terms        // that they are made of
 	turned bool           // the kernel that packed values are of is turned by 180°, and its channels swapped
 	zeros  []float32
 }
@@ -62,7 +63,21 @@ func newConv(s Shape, f form, kernel []float32) *Conv {
 // shape makes c one for kernels to be packed.
 func (c *Conv) shape(s Shape, f form) {
 	*c = Conv{Shape: s, form: f, grid: newGrid(&s, f), transform: best.transform(f), impl: best, zeros: make([]float32, max(s.Cin, s.Cout)), turned: c.turned}
-	c.kernel = make([]*gemm.Packed, f.points())
+	for p := range f.points() {
+		c.kernel = append(c.kernel, gemm.NewPacked(s.Cin, s.Cout))
+		c.sums = append(c.sums, f.element(p, s.Cin*s.Cout))
+	}
+}
+
+// element returns what element p of the transformed kernel is made of, whose taps
+// are size apart.
+func (f form) element(p, size int) (t terms) {
+	for i, a := range f.down.kernel[p/f.across.size] {
+		for j, b := range f.across.kernel[p%f.across.size] {
+			t.add((i*f.across.taps+j)*size, a*b)
+		}
+	}
+	return t
 }
 
 // Repack takes over new values of the kernel, and others to come: from the
@@ -84,53 +99,56 @@ func (c *Conv) pack(crew *parallel.Crew, kernel []float32) {
 	if need := c.KH * c.KW * c.Cin * c.Cout; len(kernel) < need {
 		panic(fmt.Sprintf("winograd: kernel has %d elements, needs %d", len(kernel), need))
 	}
-	crew.Do(len(c.kernel), func(p int) {
-		u := vec.Floats.Take(c.Cin * c.Cout)
-		c.element(p, kernel, *u)
-		switch {
-		case c.kernel[p] != nil:
-			c.kernel[p].Repack(nil, *u)
-		case c.turned:
-			c.kernel[p] = gemm.Pack(*u, c.Cin, c.Cout, c.Cin, true)
-		default:
-			c.kernel[p] = gemm.Pack(*u, c.Cin, c.Cout, c.Cout, false)
-		}
-		vec.Floats.Give(u)
-	})
+	if !c.turned {
+		c.transformKernel(crew, kernel)
+		return
+	}
+	turned := vec.Floats.Take(c.KH * c.KW * c.Cin * c.Cout)
+	parallel.Spans(crew, c.KH*c.KW*c.Cout, 32, turning{c, kernel, *turned}, turning.run)
+	c.transformKernel(crew, *turned)
+	vec.Floats.Give(turned)
 }
 
-// element computes element p of the transformed kernel, u [Cin][Cout], or
-// where it is turned [Cout][Cin].
-func (c *Conv) element(p int, kernel, u []float32) {
-	t := terms.Get().(*term)
-	n := 0
-	for i, a := range c.down.kernel[p/c.across.size] {
-		for j, b := range c.across.kernel[p%c.across.size] {
-			if a*b == 0 {
-				continue
-			}
-			tap := i*c.KW + j
-			if c.turned {
-				tap = c.KH*c.KW - 1 - tap
-			}
-			t.distances[n], t.factors[n] = tap*len(u), float32(a*b)
-			n++
+// transformKernel writes all elements, some rows of all of them at a time, which
+// need the same values.
+func (c *Conv) transformKernel(crew *parallel.Crew, kernel []float32) {
+	parallel.Spans(crew, c.Cin, 16, kernelTask{c, kernel}, kernelTask.run)
+}
+
+// A kernelTask is one call of transformKernel.
+type kernelTask struct {
+	c      *Conv
+	kernel []float32
+}
+
+func (t kernelTask) run(lo, hi int) {
+	c := t.c
+	for p, k := range c.kernel {
+		for i := range k.Panels() {
+			dst, n0, n, width := k.Panel(i)
+			c.impl.combine(c.sums[p], hi-lo, n, t.kernel[lo*c.Cout+n0:], c.Cout, dst[lo*width:], width)
 		}
 	}
-	c.impl.combine(u, kernel, t.distances[:n], t.factors[:n])
-	terms.Put(t)
 }
 
-// A term is what the taps of a kernel are multiplied by.
-type term struct {
-	distances [maxTaps]int
-	factors   [maxTaps]float32
+// A turning writes a kernel [KH][KW][Cout][Cin] as [KH][KW][Cin][Cout], the last
+// tap first.
+type turning struct {
+	c          *Conv
+	kernel, to []float32
 }
 
-// maxTaps bounds what a kernel has.
-const maxTaps = 25
-
-var terms = sync.Pool{New: func() any { return new(term) }}
+// run does so for some of the rows of all taps.
+func (t turning) run(lo, hi int) {
+	c := t.c
+	size := c.Cin * c.Cout
+	for lo < hi {
+		tap, at := lo/c.Cout, lo%c.Cout
+		n := min(hi-lo, c.Cout-at)
+		vec.Transpose(t.kernel[lo*c.Cin:], c.Cin, n, c.Cin, t.to[(c.KH*c.KW-1-tap)*size+at:], c.Cout)
+		lo += n
+	}
+}
 
 // A Backward is the gradient of a convolution with respect to its input, which
 // is a convolution with the kernel turned by 180°, its channels swapped.

@@ -318,18 +318,20 @@ func size(h, n int) string {
 	return fmt.Sprintf("%dx%d", h, n)
 }
 
-// combine writes the sum of n values times a factor each, of vectors that
+// combine writes rows of n sums of values times a factor each, of vectors that
 // begin at some distances from src.
 func combine(v lanes.ISA) {
-	TEXT("combine"+v.Name, NOSPLIT, "func(dst, src *float32, distances *int, factors *float32, terms, n int)")
+	TEXT("combine"+v.Name, NOSPLIT, "func(dst, src *float32, distances *int, factors *float32, terms, rows, n, dstStep, srcStep int)")
 	Pragma("noescape")
 	dst, src, distances, factors := reg.GPPhysical(reg.RDI), reg.GPPhysical(reg.RSI), reg.GPPhysical(reg.R8), reg.GPPhysical(reg.R9)
 	terms, n, i, p := reg.GPPhysical(reg.R10), reg.GPPhysical(reg.RBX), reg.GPPhysical(reg.RDX), reg.GPPhysical(reg.R11)
-	Load(Param("dst"), dst)
-	Load(Param("src"), src)
+	rows, dstRow, srcRow := reg.GPPhysical(reg.R12), reg.GPPhysical(reg.R13), reg.GPPhysical(reg.R15)
+	Load(Param("dst"), dstRow)
+	Load(Param("src"), srcRow)
 	Load(Param("distances"), distances)
 	Load(Param("factors"), factors)
 	Load(Param("terms"), terms)
+	Load(Param("rows"), rows)
 	Load(Param("n"), n)
 	v.Tail(n, ptr)
 	block := func(label string, vectors int, tail bool) {
@@ -352,7 +354,11 @@ func combine(v lanes.ISA) {
 			v.Store(v.R(u), lanes.At(dst, u*v.Bytes()), tail)
 		}
 	}
-	for _, vectors := range []int{4, 1} {
+	Label("row")
+	MOVQ(dstRow, dst)
+	MOVQ(srcRow, src)
+	Load(Param("n"), n)
+	for _, vectors := range []int{4, 3, 2, 1} {
 		label := fmt.Sprintf("by%d", vectors)
 		Label(label)
 		CMPQ(n, U8(uint8(vectors*v.Lanes)))
@@ -365,9 +371,15 @@ func combine(v lanes.ISA) {
 		Label(label + "Not")
 	}
 	TESTQ(n, n)
-	JZ(LabelRef("done"))
+	JZ(LabelRef("next"))
 	block("tailTerm", 1, true)
-	Label("done")
+	Label("next")
+	Load(Param("dstStep"), p)
+	LEAQ(Mem{Base: dstRow, Index: p, Scale: 4}, dstRow)
+	Load(Param("srcStep"), p)
+	LEAQ(Mem{Base: srcRow, Index: p, Scale: 4}, srcRow)
+	DECQ(rows)
+	JNZ(LabelRef("row"))
 	VZEROUPPER()
 	RET()
 }
