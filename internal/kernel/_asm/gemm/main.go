@@ -12,6 +12,7 @@ import (
 	"fmt"
 
 	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/ir"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
@@ -100,15 +101,28 @@ func bytes(t reg.GPPhysical, f int, r reg.GPPhysical) {
 }
 
 // fetch begins to fetch the lines of rows at p, q bytes apart. It clobbers p.
-func (k *kernel) fetch(p, q reg.GPPhysical) {
+func (k *kernel) fetch(p, q reg.GPPhysical, prefetch func(p reg.GPPhysical, disp int)) {
 	for i := range k.R {
 		for line := 0; line < k.size*k.N; line += 64 {
-			PREFETCHT0(at(p, line))
+			prefetch(p, line)
 		}
 		if i < k.R-1 {
 			ADDQ(q, p)
 		}
 	}
+}
+
+func prefetchToRead(p reg.GPPhysical, disp int) { PREFETCHT0(at(p, disp)) }
+
+// prefetchToWrite is PREFETCHW, which Go's assembler does not know: no other core keeps
+// the line.
+func prefetchToWrite(p reg.GPPhysical, disp int) {
+	base := uint64(p.PhysicalIndex())
+	if base&7 == 4 {
+		panic("gemm: this base would take another byte")
+	}
+	code := 0x40 | base>>3 | 0x0f<<8 | 0x0d<<16 | (0x88|base&7)<<24 | uint64(disp)<<32
+	Instruction(&ir.Instruction{Opcode: "QUAD", Operands: []Op{U64(code)}})
 }
 
 // start fills the sums from the bias, or from C. It clobbers t, p, q.
@@ -118,12 +132,12 @@ func (k *kernel) start(t, p, q reg.GPPhysical, mask reg.VecPhysical) {
 	JZ(LabelRef("fromC"))
 	MOVQ(at(t, fC), p)
 	bytes(t, fLdc, q)
-	k.fetch(p, q)
+	k.fetch(p, q, prefetchToWrite)
 	MOVQ(at(t, fAdd), p)
 	TESTQ(p, p)
 	JZ(LabelRef("fetched"))
 	bytes(t, fAddLd, q)
-	k.fetch(p, q)
+	k.fetch(p, q, prefetchToRead)
 	Label("fetched")
 	MOVQ(at(t, fBias), p)
 	k.mask(t, mask)
