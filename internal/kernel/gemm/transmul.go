@@ -32,9 +32,9 @@ func (r *Rows) TransMul(crew *parallel.Crew, n int, a []float32, image int, cols
 	if 2*n*r.M*r.Segs*r.Seg*cols < smallFlops {
 		crew = nil
 	}
-	panels, parts := len(j.panels), 1
+	panels, parts := len(j.panels), (r.Seg+partT-1)/partT
 	if crew.Threads() > 1 {
-		parts = min((r.Seg+3)/4, (4*crew.Threads()+panels*r.Segs-1)/(panels*r.Segs))
+		parts = max(parts, min((r.Seg+3)/4, (4*crew.Threads()+panels*r.Segs-1)/(panels*r.Segs)))
 	}
 	// All tasks work on some blocks of rows before any goes on to the next: as
 	// many as stay in the cache, or more where C is larger than they.
@@ -42,8 +42,9 @@ func (r *Rows) TransMul(crew *parallel.Crew, n int, a []float32, image int, cols
 	chunk := max(chunkBytes/4, r.Segs*r.Seg*cols)/(depthT*(r.Seg+cols)) + 1
 	for g := 0; g < blocks; g += chunk {
 		parallel.Each(crew, r.Segs*panels*parts, transTask{j, g, min(g+chunk, blocks), parts}, func(t transTask, i int) {
+			// Neighbouring tasks share a part of A, which stays in the cache.
 			panels := len(t.panels)
-			t.task(t.g0, t.g1, i/panels/t.parts, &t.panels[i/t.parts%panels], i%t.parts, t.parts)
+			t.task(t.g0, t.g1, i/panels/t.parts, &t.panels[i%panels], i/panels%t.parts, t.parts)
 		})
 	}
 	*j = transProduct{panels: j.panels} // holds on to nothing else
@@ -57,6 +58,9 @@ type transTask struct {
 	*transProduct
 	g0, g1, parts int
 }
+
+// partT is the columns of A that tasks share.
+const partT = 256
 
 // chunkBytes of A and B stay in the second-level cache.
 const chunkBytes = 512 << 10
@@ -98,12 +102,19 @@ func (j *transProduct) task(g0, g1, s int, w *panel, part, parts int) {
 		}
 		t.offs = offs[:t.segs]
 		// The next block is about as far away as in the middle of a line of pixels.
-		t.aheadA, t.aheadB = 0, depthT*j.ldb
+		t.aheadA = 0
 		if h := t.segs / 2; h > 0 {
 			t.aheadA = depthT * int(offs[h]-offs[h-1])
 		}
 		t.b = j.b[b*j.imageB+k0*j.ldb+w.n0:]
-		for i := part * count / parts; i < (part+1)*count/parts; i++ {
+		last := (part+1)*count/parts - 1
+		for i := part * count / parts; i <= last; i++ {
+			// All tiles read the same block of B, and the next is of use to the first of
+			// them: to fetch it once is enough.
+			t.aheadB = 0
+			if i >= last-1 {
+				t.aheadB = depthT * j.ldb
+			}
 			i0, i1 := i*r.Seg/count, (i+1)*r.Seg/count
 			t.a = a[i0:]
 			t.c = j.c[(s*r.Seg+i0)*j.ldc+w.n0:]
