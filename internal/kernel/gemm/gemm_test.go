@@ -115,10 +115,10 @@ func TestPartsOfTheColumnsMakeTheWholeProduct(t *testing.T) {
 					first, next := p.Part(i, parts)
 					require.Equal(t, end, first)
 					end = next
-					p.MulPart(i, parts, m, a, k, c.V, n, Epilogue{Bias: b})
+					p.MulPart(i, parts, m, a, k, c.V, n, p)
 				}
 				require.Equal(t, n, end)
-				checkC(t, c, m, n, n, func(i, j int) float64 { return dot(false, false, i, j, k, a, k, b, n) + float64(b[j]) })
+				checkC(t, c, m, n, n, func(i, j int) float64 { return dot(false, false, i, j, k, a, k, b, n) })
 			}
 		}
 	})

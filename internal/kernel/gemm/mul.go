@@ -54,10 +54,14 @@ func (p *Packed) part(i, n int) []panel {
 	return p.panels[i*len(p.panels)/n : (i+1)*len(p.panels)/n]
 }
 
-// MulPart is Mul for the columns of one of n parts; a and c begin as for all.
-func (p *Packed) MulPart(part, n, m int, a []float32, lda int, c []float32, ldc int, ep Epilogue) {
+// MulPart computes the columns of one of n parts of C = A·B; a and c begin as for all
+// columns. The same part of next, unless that is nil, is multiplied next.
+func (p *Packed) MulPart(part, n, m int, a []float32, lda int, c []float32, ldc int, next *Packed) {
 	rows := strided(m, p.k, lda, 16)
-	j := product{p: p, panels: p.part(part, n), rows: rows, n: 1, a: a, c: c, ldc: ldc, ep: ep}
+	j := product{p: p, panels: p.part(part, n), rows: rows, n: 1, a: a, c: c, ldc: ldc}
+	if next != nil {
+		j.after = next.data[next.part(part, n)[0].at:]
+	}
 	j.check()
 	j.run(nil)
 	rows.free()
@@ -102,7 +106,8 @@ func (j *product) divides(threads int) bool {
 // A product is one call of MulRows.
 type product struct {
 	p                  *Packed
-	panels             []panel // of p
+	panels             []panel   // of p
+	after              []float32 // of use after the last panel
 	rows               *Rows
 	n                  int
 	a, c               []float32
@@ -190,6 +195,9 @@ func (j *product) pass(t *tile, w *panel, s0, s1, k0, k1, part, parts int) {
 	b := j.p.data[w.at+(s0*r.Seg+k0)*width:]
 	t.b = b[:t.segs*t.seg*width]
 	next := b[len(t.b):] // the next block, or the next panel's first
+	if last && w.n0 == j.panels[len(j.panels)-1].n0 {
+		next = j.after
+	}
 	t.bias = nil
 	switch {
 	case first && j.ep.Bias != nil:
@@ -206,7 +214,13 @@ func (j *product) pass(t *tile, w *panel, s0, s1, k0, k1, part, parts int) {
 	fetchA := w.n0 == j.panels[0].n0 && r.plain && r.step == r.Seg
 	cut := j.cut(m.rows[w.vectors])
 	at := cut.tile(part * cut.total / parts)
-	for range (part+1)*cut.total/parts - part*cut.total/parts {
+	count := (part+1)*cut.total/parts - part*cut.total/parts
+	fetched := fetchedFloats
+	if count < fewTiles {
+		fetched *= 2
+	}
+	t.step = 2 * fetched
+	for range count {
 		row, rows := cut.rows(&at)
 		t.a, t.offs = r.at(j.a, j.image, at.image, at.line*j.line+row)
 		t.a, t.offs = t.a[k0:], t.offs[s0*r.M:]
@@ -276,9 +290,12 @@ func (c *cut) rows(p *place) (first, n int) {
 	return first, n
 }
 
-// fetched is how many floats of the next block a tile fetches for each k: half
-// a line.
-const fetched = 8
+// A tile fetches so many floats of the next block for each k, half a line; or twice as
+// many where few tiles are all that is done with a block.
+const (
+	fetchedFloats = 8
+	fewTiles      = 4
+)
 
 // stripRows is how many rows of C are enough for a call of Epilogue.Then: as
 // many as are still in the first-level cache, and more than a tile's, as a

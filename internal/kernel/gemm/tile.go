@@ -27,8 +27,9 @@ type tile struct {
 	mask               uint64 // as lanes, one bit each
 	clamp              uint64 // 1: with lo and hi
 	lo, hi             float32
-	next               []float32 // of use soon: fetched into the second-level cache, a line every step of the loop; not nil
+	next               []float32 // of use soon: two lines fetched into the second-level cache in every step of the loop; not nil
 	aheadA, aheadB     int       // transposed: floats from rows of A and B to others that are of use soon
+	step               int       // floats that next moves on by in every step of the loop
 }
 
 // An implementation is a set of tiles for one instruction set.

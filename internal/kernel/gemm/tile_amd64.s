@@ -6,7 +6,7 @@
 
 // func avx512Rows1x1(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows1x1(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows1x1(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -50,6 +50,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -103,7 +106,8 @@ loop:
 	VBROADCASTSS 12(AX)(R15*1), Z2
 	VFMADD231PS  Z1, Z2, Z0
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000100, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -209,7 +213,7 @@ loop:
 
 // func avx512Rows2x1(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows2x1(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows2x1(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -260,6 +264,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -327,7 +334,8 @@ loop:
 	VBROADCASTSS 12(CX)(R15*1), Z4
 	VFMADD231PS  Z2, Z4, Z1
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000100, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -451,7 +459,7 @@ loop:
 
 // func avx512Rows3x1(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows3x1(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows3x1(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -509,6 +517,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -590,7 +601,8 @@ loop:
 	VBROADCASTSS 12(DX)(R15*1), Z6
 	VFMADD231PS  Z3, Z6, Z2
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000100, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -732,7 +744,7 @@ loop:
 
 // func avx512Rows4x1(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows4x1(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows4x1(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -797,6 +809,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -892,7 +907,8 @@ loop:
 	VBROADCASTSS 12(BX)(R15*1), Z8
 	VFMADD231PS  Z4, Z8, Z3
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000100, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -1052,7 +1068,7 @@ loop:
 
 // func avx512Rows5x1(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows5x1(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows5x1(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -1124,6 +1140,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -1233,7 +1252,8 @@ loop:
 	VBROADCASTSS 12(SI)(R15*1), Z6
 	VFMADD231PS  Z5, Z6, Z4
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000100, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -1411,7 +1431,7 @@ loop:
 
 // func avx512Rows6x1(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows6x1(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows6x1(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -1490,6 +1510,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -1613,7 +1636,8 @@ loop:
 	VBROADCASTSS 12(DI)(R15*1), Z8
 	VFMADD231PS  Z6, Z8, Z5
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000100, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -1809,7 +1833,7 @@ loop:
 
 // func avx512Rows7x1(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows7x1(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows7x1(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -1895,6 +1919,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -2032,7 +2059,8 @@ loop:
 	VBROADCASTSS 12(R8)(R15*1), Z10
 	VFMADD231PS  Z7, Z10, Z6
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000100, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -2246,7 +2274,7 @@ loop:
 
 // func avx512Rows8x1(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows8x1(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows8x1(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -2339,6 +2367,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -2490,7 +2521,8 @@ loop:
 	VBROADCASTSS 12(R9)(R15*1), Z12
 	VFMADD231PS  Z8, Z12, Z7
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000100, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -2722,7 +2754,7 @@ loop:
 
 // func avx512Rows9x1(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows9x1(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows9x1(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -2822,6 +2854,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -2987,7 +3022,8 @@ loop:
 	VBROADCASTSS 12(R10)(R15*1), Z10
 	VFMADD231PS  Z9, Z10, Z8
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000100, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -3237,7 +3273,7 @@ loop:
 
 // func avx512Rows10x1(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows10x1(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows10x1(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -3344,6 +3380,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -3523,7 +3562,8 @@ loop:
 	VBROADCASTSS 12(R11)(R15*1), Z12
 	VFMADD231PS  Z10, Z12, Z9
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000100, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -3791,7 +3831,7 @@ loop:
 
 // func avx512Rows11x1(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows11x1(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows11x1(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -3905,6 +3945,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -4098,7 +4141,8 @@ loop:
 	VBROADCASTSS 12(R12)(R15*1), Z14
 	VFMADD231PS  Z11, Z14, Z10
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000100, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -4384,7 +4428,7 @@ loop:
 
 // func avx512Rows12x1(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows12x1(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows12x1(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -4505,6 +4549,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -4660,7 +4707,8 @@ loop:
 	VBROADCASTSS 4(R13)(R15*1), Z16
 	VFMADD231PS  Z12, Z16, Z11
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000080, BP
 	ADDQ         $0x08, R15
 	JNZ          loop
@@ -4964,7 +5012,7 @@ loop:
 
 // func avx512Rows1x2(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows1x2(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows1x2(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -5013,6 +5061,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -5081,7 +5132,8 @@ loop:
 	VFMADD231PS  Z2, Z4, Z0
 	VFMADD231PS  Z3, Z4, Z1
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000200, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -5201,7 +5253,7 @@ loop:
 
 // func avx512Rows2x2(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows2x2(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows2x2(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -5261,6 +5313,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -5348,7 +5403,8 @@ loop:
 	VFMADD231PS  Z4, Z7, Z2
 	VFMADD231PS  Z5, Z7, Z3
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000200, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -5497,7 +5553,7 @@ loop:
 
 // func avx512Rows3x2(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows3x2(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows3x2(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -5568,6 +5624,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -5674,7 +5733,8 @@ loop:
 	VFMADD231PS  Z6, Z10, Z4
 	VFMADD231PS  Z7, Z10, Z5
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000200, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -5852,7 +5912,7 @@ loop:
 
 // func avx512Rows4x2(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows4x2(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows4x2(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -5934,6 +5994,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -6059,7 +6122,8 @@ loop:
 	VFMADD231PS  Z8, Z13, Z6
 	VFMADD231PS  Z9, Z13, Z7
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000200, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -6266,7 +6330,7 @@ loop:
 
 // func avx512Rows5x2(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows5x2(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows5x2(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -6359,6 +6423,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -6503,7 +6570,8 @@ loop:
 	VFMADD231PS  Z10, Z12, Z8
 	VFMADD231PS  Z11, Z12, Z9
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000200, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -6739,7 +6807,7 @@ loop:
 
 // func avx512Rows6x2(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows6x2(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows6x2(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -6843,6 +6911,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -6962,7 +7033,8 @@ loop:
 	VFMADD231PS  Z12, Z15, Z10
 	VFMADD231PS  Z13, Z15, Z11
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000100, BP
 	ADDQ         $0x08, R15
 	JNZ          loop
@@ -7227,7 +7299,7 @@ loop:
 
 // func avx512Rows7x2(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows7x2(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows7x2(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -7342,6 +7414,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -7474,7 +7549,8 @@ loop:
 	VFMADD231PS  Z14, Z18, Z12
 	VFMADD231PS  Z15, Z18, Z13
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000100, BP
 	ADDQ         $0x08, R15
 	JNZ          loop
@@ -7768,7 +7844,7 @@ loop:
 
 // func avx512Rows8x2(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows8x2(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows8x2(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -7894,6 +7970,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -8039,7 +8118,8 @@ loop:
 	VFMADD231PS  Z16, Z21, Z14
 	VFMADD231PS  Z17, Z21, Z15
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000100, BP
 	ADDQ         $0x08, R15
 	JNZ          loop
@@ -8362,7 +8442,7 @@ loop:
 
 // func avx512Rows9x2(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows9x2(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows9x2(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -8499,6 +8579,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -8657,7 +8740,8 @@ loop:
 	VFMADD231PS  Z18, Z20, Z16
 	VFMADD231PS  Z19, Z20, Z17
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000100, BP
 	ADDQ         $0x08, R15
 	JNZ          loop
@@ -9009,7 +9093,7 @@ loop:
 
 // func avx512Rows10x2(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows10x2(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows10x2(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -9157,6 +9241,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -9328,7 +9415,8 @@ loop:
 	VFMADD231PS  Z20, Z23, Z18
 	VFMADD231PS  Z21, Z23, Z19
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000100, BP
 	ADDQ         $0x08, R15
 	JNZ          loop
@@ -9709,7 +9797,7 @@ loop:
 
 // func avx512Rows11x2(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows11x2(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows11x2(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -9868,6 +9956,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -10052,7 +10143,8 @@ loop:
 	VFMADD231PS  Z22, Z26, Z20
 	VFMADD231PS  Z23, Z26, Z21
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000100, BP
 	ADDQ         $0x08, R15
 	JNZ          loop
@@ -10462,7 +10554,7 @@ loop:
 
 // func avx512Rows12x2(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows12x2(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows12x2(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -10632,6 +10724,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -10829,7 +10924,8 @@ loop:
 	VFMADD231PS  Z24, Z29, Z22
 	VFMADD231PS  Z25, Z29, Z23
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000100, BP
 	ADDQ         $0x08, R15
 	JNZ          loop
@@ -11268,7 +11364,7 @@ loop:
 
 // func avx512Rows1x3(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows1x3(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows1x3(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -11322,6 +11418,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -11405,7 +11504,8 @@ loop:
 	VFMADD231PS  Z4, Z6, Z1
 	VFMADD231PS  Z5, Z6, Z2
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000300, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -11539,7 +11639,7 @@ loop:
 
 // func avx512Rows2x3(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows2x3(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows2x3(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -11608,6 +11708,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -11715,7 +11818,8 @@ loop:
 	VFMADD231PS  Z7, Z10, Z4
 	VFMADD231PS  Z8, Z10, Z5
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000300, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -11889,7 +11993,7 @@ loop:
 
 // func avx512Rows3x3(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows3x3(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows3x3(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -11973,6 +12077,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -12104,7 +12211,8 @@ loop:
 	VFMADD231PS  Z10, Z14, Z7
 	VFMADD231PS  Z11, Z14, Z8
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000300, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -12318,7 +12426,7 @@ loop:
 
 // func avx512Rows4x3(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows4x3(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows4x3(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -12417,6 +12525,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -12528,7 +12639,8 @@ loop:
 	VFMADD231PS  Z13, Z18, Z10
 	VFMADD231PS  Z14, Z18, Z11
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000180, BP
 	ADDQ         $0x08, R15
 	JNZ          loop
@@ -12782,7 +12894,7 @@ loop:
 
 // func avx512Rows5x3(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows5x3(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows5x3(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -12896,6 +13008,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -13023,7 +13138,8 @@ loop:
 	VFMADD231PS  Z16, Z18, Z13
 	VFMADD231PS  Z17, Z18, Z14
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000180, BP
 	ADDQ         $0x08, R15
 	JNZ          loop
@@ -13317,7 +13433,7 @@ loop:
 
 // func avx512Rows6x3(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows6x3(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows6x3(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -13446,6 +13562,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -13589,7 +13708,8 @@ loop:
 	VFMADD231PS  Z19, Z22, Z16
 	VFMADD231PS  Z20, Z22, Z17
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000180, BP
 	ADDQ         $0x08, R15
 	JNZ          loop
@@ -13923,7 +14043,7 @@ loop:
 
 // func avx512Rows7x3(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows7x3(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows7x3(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -14067,6 +14187,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -14226,7 +14349,8 @@ loop:
 	VFMADD231PS  Z22, Z26, Z19
 	VFMADD231PS  Z23, Z26, Z20
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000180, BP
 	ADDQ         $0x08, R15
 	JNZ          loop
@@ -14600,7 +14724,7 @@ loop:
 
 // func avx512Rows8x3(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows8x3(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows8x3(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -14759,6 +14883,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -14934,7 +15061,8 @@ loop:
 	VFMADD231PS  Z25, Z30, Z22
 	VFMADD231PS  Z26, Z30, Z23
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000180, BP
 	ADDQ         $0x08, R15
 	JNZ          loop
@@ -15348,7 +15476,7 @@ loop:
 
 // func avx512Rows9x3(t *byte)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·avx512Rows9x3(SB), NOSPLIT, $40-8
+TEXT ·avx512Rows9x3(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -15522,6 +15650,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -15713,7 +15844,8 @@ loop:
 	VFMADD231PS  Z28, Z30, Z25
 	VFMADD231PS  Z29, Z30, Z26
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000180, BP
 	ADDQ         $0x08, R15
 	JNZ          loop
@@ -16167,7 +16299,7 @@ loop:
 
 // func avx2Rows1x1(t *byte)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·avx2Rows1x1(SB), NOSPLIT, $40-8
+TEXT ·avx2Rows1x1(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -16213,6 +16345,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -16264,7 +16399,8 @@ loop:
 	VBROADCASTSS 12(AX)(R15*1), Y2
 	VFMADD231PS  Y1, Y2, Y0
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000080, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -16375,7 +16511,7 @@ loop:
 
 // func avx2Rows2x1(t *byte)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·avx2Rows2x1(SB), NOSPLIT, $40-8
+TEXT ·avx2Rows2x1(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -16428,6 +16564,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -16493,7 +16632,8 @@ loop:
 	VBROADCASTSS 12(CX)(R15*1), Y4
 	VFMADD231PS  Y2, Y4, Y1
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000080, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -16622,7 +16762,7 @@ loop:
 
 // func avx2Rows3x1(t *byte)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·avx2Rows3x1(SB), NOSPLIT, $40-8
+TEXT ·avx2Rows3x1(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -16682,6 +16822,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -16761,7 +16904,8 @@ loop:
 	VBROADCASTSS 12(DX)(R15*1), Y6
 	VFMADD231PS  Y3, Y6, Y2
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000080, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -16908,7 +17052,7 @@ loop:
 
 // func avx2Rows4x1(t *byte)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·avx2Rows4x1(SB), NOSPLIT, $40-8
+TEXT ·avx2Rows4x1(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -16975,6 +17119,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -17068,7 +17215,8 @@ loop:
 	VBROADCASTSS 12(BX)(R15*1), Y8
 	VFMADD231PS  Y4, Y8, Y3
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000080, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -17233,7 +17381,7 @@ loop:
 
 // func avx2Rows5x1(t *byte)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·avx2Rows5x1(SB), NOSPLIT, $40-8
+TEXT ·avx2Rows5x1(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -17307,6 +17455,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -17414,7 +17565,8 @@ loop:
 	VBROADCASTSS 12(SI)(R15*1), Y6
 	VFMADD231PS  Y5, Y6, Y4
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000080, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -17597,7 +17749,7 @@ loop:
 
 // func avx2Rows6x1(t *byte)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·avx2Rows6x1(SB), NOSPLIT, $40-8
+TEXT ·avx2Rows6x1(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -17678,6 +17830,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -17799,7 +17954,8 @@ loop:
 	VBROADCASTSS 12(DI)(R15*1), Y8
 	VFMADD231PS  Y6, Y8, Y5
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000080, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -18000,7 +18156,7 @@ loop:
 
 // func avx2Rows7x1(t *byte)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·avx2Rows7x1(SB), NOSPLIT, $40-8
+TEXT ·avx2Rows7x1(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -18088,6 +18244,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -18223,7 +18382,8 @@ loop:
 	VBROADCASTSS 12(R8)(R15*1), Y10
 	VFMADD231PS  Y7, Y10, Y6
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000080, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -18442,7 +18602,7 @@ loop:
 
 // func avx2Rows8x1(t *byte)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·avx2Rows8x1(SB), NOSPLIT, $40-8
+TEXT ·avx2Rows8x1(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -18537,6 +18697,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -18686,7 +18849,8 @@ loop:
 	VBROADCASTSS 12(R9)(R15*1), Y12
 	VFMADD231PS  Y8, Y12, Y7
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000080, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -18923,7 +19087,7 @@ loop:
 
 // func avx2Rows9x1(t *byte)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·avx2Rows9x1(SB), NOSPLIT, $40-8
+TEXT ·avx2Rows9x1(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -19025,6 +19189,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -19188,7 +19355,8 @@ loop:
 	VBROADCASTSS 12(R10)(R15*1), Y10
 	VFMADD231PS  Y9, Y10, Y8
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000080, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -19443,7 +19611,7 @@ loop:
 
 // func avx2Rows10x1(t *byte)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·avx2Rows10x1(SB), NOSPLIT, $40-8
+TEXT ·avx2Rows10x1(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -19552,6 +19720,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -19729,7 +19900,8 @@ loop:
 	VBROADCASTSS 12(R11)(R15*1), Y12
 	VFMADD231PS  Y10, Y12, Y9
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000080, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -20002,7 +20174,7 @@ loop:
 
 // func avx2Rows11x1(t *byte)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·avx2Rows11x1(SB), NOSPLIT, $40-8
+TEXT ·avx2Rows11x1(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -20118,6 +20290,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -20309,7 +20484,8 @@ loop:
 	VBROADCASTSS 12(R12)(R15*1), Y14
 	VFMADD231PS  Y11, Y14, Y10
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000080, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -20600,7 +20776,7 @@ loop:
 
 // func avx2Rows12x1(t *byte)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·avx2Rows12x1(SB), NOSPLIT, $40-8
+TEXT ·avx2Rows12x1(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -20723,6 +20899,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -20877,7 +21056,8 @@ loop:
 	VBROADCASTSS 4(R13)(R15*1), Y15
 	VFMADD231PS  Y12, Y15, Y11
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000040, BP
 	ADDQ         $0x08, R15
 	JNZ          loop
@@ -21186,7 +21366,7 @@ loop:
 
 // func avx2Rows1x2(t *byte)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·avx2Rows1x2(SB), NOSPLIT, $40-8
+TEXT ·avx2Rows1x2(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -21235,6 +21415,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -21298,7 +21481,8 @@ loop:
 	VFMADD231PS  Y2, Y4, Y0
 	VFMADD231PS  Y3, Y4, Y1
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000100, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -21420,7 +21604,7 @@ loop:
 
 // func avx2Rows2x2(t *byte)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·avx2Rows2x2(SB), NOSPLIT, $40-8
+TEXT ·avx2Rows2x2(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -21478,6 +21662,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -21560,7 +21747,8 @@ loop:
 	VFMADD231PS  Y4, Y7, Y2
 	VFMADD231PS  Y5, Y7, Y3
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000100, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -21709,7 +21897,7 @@ loop:
 
 // func avx2Rows3x2(t *byte)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·avx2Rows3x2(SB), NOSPLIT, $40-8
+TEXT ·avx2Rows3x2(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -21776,6 +21964,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -21877,7 +22068,8 @@ loop:
 	VFMADD231PS  Y6, Y10, Y4
 	VFMADD231PS  Y7, Y10, Y5
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000100, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -22053,7 +22245,7 @@ loop:
 
 // func avx2Rows4x2(t *byte)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·avx2Rows4x2(SB), NOSPLIT, $40-8
+TEXT ·avx2Rows4x2(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -22129,6 +22321,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -22249,7 +22444,8 @@ loop:
 	VFMADD231PS  Y8, Y13, Y6
 	VFMADD231PS  Y9, Y13, Y7
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000100, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -22452,7 +22648,7 @@ loop:
 
 // func avx2Rows5x2(t *byte)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·avx2Rows5x2(SB), NOSPLIT, $40-8
+TEXT ·avx2Rows5x2(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -22537,6 +22733,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -22676,7 +22875,8 @@ loop:
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000100, BP
 	ADDQ         $0x10, R15
 	JNZ          loop
@@ -22906,7 +23106,7 @@ loop:
 
 // func avx2Rows6x2(t *byte)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·avx2Rows6x2(SB), NOSPLIT, $40-8
+TEXT ·avx2Rows6x2(SB), NOSPLIT, $48-8
 	MOVQ       t+0(FP), BP
 	MOVQ       200(BP), R15
 	MOVQ       R15, (SP)
@@ -23000,6 +23200,9 @@ fromC:
 
 started:
 	MOVQ t+0(FP), BP
+	MOVQ 304(BP), R14
+	SHLQ $0x02, R14
+	MOVQ R14, 40(SP)
 	MOVQ 264(BP), R14
 	MOVQ 72(BP), BP
 
@@ -23116,7 +23319,8 @@ loop:
 	VFMADD231PS  Y12, Y15, Y10
 	VFMADD231PS  Y13, Y15, Y11
 	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
+	PREFETCHT1   64(R14)
+	ADDQ         40(SP), R14
 	ADDQ         $0x00000080, BP
 	ADDQ         $0x08, R15
 	JNZ          loop

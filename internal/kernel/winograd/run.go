@@ -75,9 +75,7 @@ func (r *run) apiece(i int) {
 	first, end := r.part(i)
 	w := r.borrow(end - first)
 	r.into(w, first, 0, end-first)
-	for p := range r.kernel {
-		r.multiply(nil, w, p)
-	}
+	r.multiply(w, 0, end-first, 0)
 	r.from(w, first, 0, end-first, 0, r.Cout)
 	works.Put(w)
 }
@@ -97,13 +95,9 @@ func (r *run) together(crew *parallel.Crew) {
 func (r *run) slice(i int) {
 	first, end := r.part(i / r.slices)
 	i %= r.slices
-	w := r.all
-	for p, k := range r.kernel {
-		v, m := w.v[p*w.vPlane+first*w.vPitch:], w.m[p*w.mPlane+first*w.mPitch:]
-		k.MulPart(i, r.slices, end-first, v, w.vPitch, m, w.mPitch, gemm.Epilogue{})
-	}
+	r.multiply(r.all, first, end, i)
 	c0, c1 := r.kernel[0].Part(i, r.slices)
-	r.from(w, 0, first, end, c0, c1)
+	r.from(r.all, 0, first, end, c0, c1)
 }
 
 func (r *run) prepare() {
@@ -191,9 +185,16 @@ func spacing(tiles, c int) (pitch, plane int) {
 	return odd(c), odd(tiles * odd(c))
 }
 
-// multiply computes element p of all tiles.
-func (r *run) multiply(crew *parallel.Crew, w *work, p int) {
-	r.kernel[p].Mul(crew, w.tiles, w.v[p*w.vPlane:], w.vPitch, w.m[p*w.mPlane:], w.mPitch, gemm.Epilogue{})
+// multiply computes a slice of all elements of tiles t0 to t1.
+func (r *run) multiply(w *work, t0, t1, slice int) {
+	for p, k := range r.kernel {
+		var next *gemm.Packed
+		if p < len(r.kernel)-1 {
+			next = r.kernel[p+1]
+		}
+		v, m := w.v[p*w.vPlane+t0*w.vPitch:], w.m[p*w.mPlane+t0*w.mPitch:]
+		k.MulPart(slice, r.slices, t1-t0, v, w.vPitch, m, w.mPitch, next)
+	}
 }
 
 // A lane is what one goroutine transforms with.

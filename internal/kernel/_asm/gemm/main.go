@@ -21,7 +21,7 @@ import (
 const (
 	fA, fOffs, fZeros, fB, fC, fBias, fAdd, fLanes = 0, 24, 48, 72, 96, 120, 144, 168
 	fOffStep, fSegs, fSeg, fLdb, fLdc, fAddLd      = 192, 200, 208, 216, 224, 232
-	fAheadA, fAheadB                               = 288, 296
+	fAheadA, fAheadB, fStep                        = 288, 296, 304
 	fMask, fClamp, fLo, fHi, fNext                 = 240, 248, 256, 260, 264
 )
 
@@ -241,7 +241,7 @@ func rows(set isa, R, N int) {
 
 	// Pieces end at 0: k counts up to it in bytes.
 	segs, tab, bsave := AllocLocal(8), AllocLocal(8), AllocLocal(8)
-	a, zeros := AllocLocal(8), AllocLocal(8)
+	a, zeros, step := AllocLocal(8), AllocLocal(8), AllocLocal(8)
 	t := Load(Param("t"), b).(reg.GPPhysical)
 	MOVQ(at(t, fSegs), k)
 	MOVQ(k, segs)
@@ -255,6 +255,8 @@ func rows(set isa, R, N int) {
 	MOVQ(k, zeros)
 	kn.start(t, k, gp[0], kn.a[0])
 	Load(Param("t"), t)
+	bytes(t, fStep, next)
+	MOVQ(next, step)
 	MOVQ(at(t, fNext), next)
 	MOVQ(at(t, fB), b)
 
@@ -276,7 +278,7 @@ func rows(set isa, R, N int) {
 	NEGQ(k)
 	MOVQ(bsave, b)
 
-	step := func(u int) {
+	multiply := func(u int) {
 		for j := range N {
 			VMOVUPS(at(b, u*width+set.size*j), kn.b[j])
 		}
@@ -292,7 +294,7 @@ func rows(set isa, R, N int) {
 	Label("one")
 	TESTQ(U32(4*unroll-1), k)
 	JZ(LabelRef("many"))
-	step(0)
+	multiply(0)
 	ADDQ(U32(width), b)
 	ADDQ(U8(4), k)
 	JMP(LabelRef("one"))
@@ -301,10 +303,11 @@ func rows(set isa, R, N int) {
 	JZ(LabelRef("next"))
 	Label("loop")
 	for u := range unroll {
-		step(u)
+		multiply(u)
 	}
 	PREFETCHT1(at(next, 0))
-	ADDQ(U8(64), next)
+	PREFETCHT1(at(next, 64))
+	ADDQ(step, next)
 	ADDQ(U32(width*unroll), b)
 	ADDQ(U8(4*unroll), k)
 	JNZ(LabelRef("loop"))
