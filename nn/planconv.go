@@ -113,6 +113,7 @@ func (c *planner) full(l Conv, in value, s sink, kernel []float32) value {
 	g := convGeometry(l, in.shape, l.Filters)
 	k, bias := c.folded(l, kernel, l.Filters, s.scale)
 	packed := conv.New(g, k)
+	c.follow(packed.Ends())
 	return c.product(l.Name, l.Act, in, s, Shape{g.OutH, g.OutW, l.Filters}, bias, func(f *frame, out value, ep gemm.Epilogue) {
 		packed.Run(f.crew, f.n, f.of(in), f.of(out), out.ld, ep)
 	})
@@ -125,9 +126,18 @@ func (c *planner) matmul(l Dense, in value, s sink) value {
 	k, bias := c.folded(Conv{Name: l.Name, Bias: !l.NoBias}, c.passing(l.Name+"/kernel"), l.Units, s.scale)
 	rows := in.shape.Size()
 	packed := gemm.Pack(k, rows, l.Units, l.Units, false)
+	c.follow(packed, packed)
 	return c.product(l.Name, l.Act, in, s, Shape{1, 1, l.Units}, bias, func(f *frame, out value, ep gemm.Epilogue) {
 		packed.Mul(f.crew, f.n, f.of(in), rows, f.of(out), out.ld, ep)
 	})
+}
+
+// follow tells the product before which weights come next: first to last.
+func (c *planner) follow(first, last *gemm.Packed) {
+	if c.before != nil {
+		c.before.Before(first)
+	}
+	c.before = last
 }
 
 // rowwise is an activation that is no clamp as the end of a product's epilogue;

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/argus-go/argus/internal/kernel/act"
+	"github.com/argus-go/argus/internal/kernel/gemm"
 	"github.com/argus-go/argus/internal/kernel/pool"
 	"github.com/argus-go/argus/internal/kernel/vec"
 	"github.com/argus-go/argus/internal/parallel"
@@ -36,6 +37,7 @@ type planner struct {
 	spans    []span // by buffer, in steps
 	blocks   []block
 	averaged *averaged
+	before   *gemm.Packed // the weights of the last product
 }
 
 // emit adds a step that computes out from ins.

@@ -81,6 +81,14 @@ func newDirect(s Shape, kernel []float32) *Conv {
 	}
 }
 
+// Ends returns what is multiplied by first, and last, in a run.
+func (c *Conv) Ends() (first, last *gemm.Packed) {
+	if c.winograd != nil {
+		return c.winograd.Ends()
+	}
+	return c.kernel, c.kernel
+}
+
 // Repack takes over new values of the kernel. Nobody may run c meanwhile.
 func (c *Conv) Repack(crew *parallel.Crew, kernel []float32) {
 	switch {

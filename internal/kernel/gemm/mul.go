@@ -59,9 +59,10 @@ func (p *Packed) part(i, n int) []panel {
 func (p *Packed) MulPart(part, n, m int, a []float32, lda int, c []float32, ldc int, next *Packed) {
 	rows := strided(m, p.k, lda, 16)
 	j := product{p: p, panels: p.part(part, n), rows: rows, n: 1, a: a, c: c, ldc: ldc}
-	if next != nil {
-		j.after = next.data[next.part(part, n)[0].at:]
+	if next == nil {
+		next = p.next
 	}
+	j.after = next.begin(part, n)
 	j.check()
 	j.run(nil)
 	rows.free()
@@ -77,6 +78,7 @@ func (j product) run(crew *parallel.Crew) {
 	if 2*rows*j.p.n*j.p.k < smallFlops {
 		threads, crew = 1, nil
 	}
+	j.crew = threads
 	j.groups, j.threads, j.parts = 1, threads, (size+taskBytes-1)/taskBytes
 	if threads > 1 && rows/j.rows.Segs <= j.p.n && j.divides(threads) {
 		j.threads = 1
@@ -114,6 +116,7 @@ type product struct {
 	image, imageC, ldc int
 	line, lineStep     int
 	ep                 Epilogue
+	crew               int // threads
 	groups             int // of panels
 	threads            int // that share out the rows of a group
 	parts              int // that the rows of a panel are divided into
@@ -123,6 +126,11 @@ type product struct {
 func (j product) work(i int) {
 	panels := len(j.panels) / j.groups
 	group := i / (panels * j.parts)
+	if tasks := len(j.panels) * j.parts; j.after == nil {
+		if thread := i * j.crew / tasks; i == (thread+1)*tasks/j.crew-1 { // its last
+			j.after = j.p.next.begin(thread, j.crew)
+		}
+	}
 	j.task(&j.panels[group*panels+i%panels], i/panels%j.parts, j.parts)
 }
 

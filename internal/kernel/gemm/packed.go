@@ -22,6 +22,19 @@ type Packed struct {
 	trans  bool
 	panels []panel
 	data   []float32
+	next   *Packed // is multiplied by after this one; nil: not known
+}
+
+// Before says that products by next follow those by p: the end of these fetches the
+// beginning of next. Nobody may use p meanwhile.
+func (p *Packed) Before(next *Packed) { p.next = next }
+
+// begin is what one of n threads reads first.
+func (p *Packed) begin(thread, n int) []float32 {
+	if p == nil || len(p.panels) == 0 {
+		return nil
+	}
+	return p.data[p.panels[thread*len(p.panels)/n].at:]
 }
 
 // A panel is what one tile is wide.

@@ -60,6 +60,9 @@ func newConv(s Shape, f form, kernel []float32) *Conv {
 	return c
 }
 
+// Ends returns what is multiplied by first, and last.
+func (c *Conv) Ends() (first, last *gemm.Packed) { return c.kernel[0], c.kernel[len(c.kernel)-1] }
+
 // shape makes c one for kernels to be packed.
 func (c *Conv) shape(s Shape, f form) {
 	*c = Conv{Shape: s, form: f, grid: newGrid(&s, f), transform: best.transform(f), impl: best, zeros: make([]float32, max(s.Cin, s.Cout)), turned: c.turned}
