@@ -28,7 +28,8 @@ func choose(s *Shape) (form, bool) {
 }
 
 // changing returns the form in place of f for kernels that change from run to
-// run, in training: nearly as fast, with less to transform, and as exact as sums
+// run, in training, where a last digit may make another input win a max pool, and
+// so move its gradient: nearly as fast, with less to transform, and as exact as sums
 // of products; or false for none.
 func (f form) changing() (form, bool) {
 	switch f {

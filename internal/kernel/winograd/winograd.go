@@ -166,9 +166,6 @@ type Backward struct {
 func NewBackward(s Shape) *Backward {
 	back := backward(s)
 	f, ok := choose(&back)
-	if ok {
-		f, ok = f.changing()
-	}
 	if !ok {
 		return nil
 	}
