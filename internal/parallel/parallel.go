@@ -55,7 +55,12 @@ func (c *Crew) hire() {
 		}
 		if hired.CompareAndSwap(now, now+1) {
 			c.helpers++
-			go c.help(c.helpers, c.turn.Load())
+			p := place{c, c.helpers, c.turn.Load()}
+			if claim(&resting) {
+				places <- p
+			} else {
+				go p.help()
+			}
 		}
 	}
 }
@@ -68,7 +73,7 @@ func (c *Crew) Threads() int {
 	return c.threads
 }
 
-// End lets the helpers go. An idle program has none.
+// End lets the helpers go. A program that is idle for a moment has none.
 func (c *Crew) End() {
 	if c == nil || c.helpers == 0 {
 		return
@@ -125,35 +130,70 @@ func (c *Crew) publish(j *job, n int) {
 	c.job.Store(j)
 	c.turn.Add(1)
 	for ; n > 0; n-- {
-		if !c.claim() {
+		if !claim(&c.asleep) {
 			return
 		}
 		c.wake <- struct{}{}
 	}
 }
 
-// claim takes one from asleep; the taker owes a token, or was itself counted.
-func (c *Crew) claim() bool {
+// claim takes one from a count of waiting helpers; the taker owes one of them a
+// message, or was itself counted.
+func claim(waiting *atomic.Int32) bool {
 	for {
-		s := c.asleep.Load()
-		if s == 0 {
+		n := waiting.Load()
+		if n == 0 {
 			return false
 		}
-		if c.asleep.CompareAndSwap(s, s-1) {
+		if waiting.CompareAndSwap(n, n-1) {
 			return true
 		}
 	}
 }
 
-// help works, as one of the threads, on the jobs after a turn, until the one that
-// says it was the last.
-func (c *Crew) help(thread int, turn uint64) {
-	for {
-		turn = c.next(turn)
-		if !c.work(thread) {
-			return
+// A place is a helper's in a crew: it works, as one of the threads, on the jobs after
+// a turn, until the one that says it was the last.
+type place struct {
+	c      *Crew
+	thread int
+	turn   uint64
+}
+
+// help works in one place after the other, while there are some at once.
+func (p place) help() {
+	for ok := true; ok; p, ok = rest(spin) {
+		for turn := p.c.next(p.turn); p.c.work(p.thread); {
+			turn = p.c.next(turn)
 		}
 	}
+}
+
+// Helpers without a place, to whom one of places is not owed yet.
+var (
+	resting atomic.Int32
+	places  = make(chan place, 16)
+)
+
+// rest polls for a place for a while: a new goroutine would take tens of microseconds
+// to begin.
+func rest(long time.Duration) (p place, ok bool) {
+	resting.Add(1)
+	start := time.Now()
+	for i := 0; i%64 != 63 || time.Since(start) < long; i++ {
+		select {
+		case p = <-places:
+			return p, true
+		default:
+			pause()
+		}
+		if i%64 == 63 {
+			runtime.Gosched()
+		}
+	}
+	if claim(&resting) {
+		return place{}, false
+	}
+	return <-places, true
 }
 
 // work takes part in the newest job, and says whether there are to be more.
@@ -167,8 +207,9 @@ func (c *Crew) work(thread int) bool {
 	return true
 }
 
-// How long a helper polls for the next job before it sleeps: longer than the
-// serial stretches of a run, short enough not to matter afterwards.
+// How long a helper polls for the next job before it sleeps, and for the next crew
+// before it goes: longer than the serial stretches of a run, short enough not to matter
+// afterwards.
 const spin = 100 * time.Microsecond
 
 // next waits for a turn other than old.
@@ -191,7 +232,7 @@ func (c *Crew) next(old uint64) uint64 {
 	}
 	for {
 		c.asleep.Add(1)
-		if c.turn.Load() == old || !c.claim() {
+		if c.turn.Load() == old || !claim(&c.asleep) {
 			<-c.wake
 		}
 		if t := c.turn.Load(); t != old {

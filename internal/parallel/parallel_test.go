@@ -134,6 +134,33 @@ func TestAllCrewsTogetherStayWithinTheCores(t *testing.T) {
 	require.EqualValues(t, 0, hired.Load())
 }
 
+func TestAHelperThatRestsIsHiredFirst(t *testing.T) {
+	procs(t, 4)
+	require.Eventually(t, func() bool { return resting.Load() == 0 }, 5*time.Second, time.Millisecond)
+	got := make(chan place)
+	go func() {
+		p, _ := rest(time.Minute)
+		got <- p
+	}()
+	require.Eventually(t, func() bool { return resting.Load() == 1 }, 5*time.Second, time.Millisecond)
+	c := Begin(2)
+	p := <-got
+	require.Same(t, c, p.c)
+	require.Zero(t, resting.Load())
+	go p.help()
+	var inside atomic.Int32
+	c.Do(2, func(int) {
+		inside.Add(1)
+		for stop := time.Now().Add(5 * time.Second); inside.Load() < 2 && time.Now().Before(stop); {
+			runtime.Gosched()
+		}
+	})
+	require.EqualValues(t, 2, inside.Load())
+	c.End()
+	_, ok := rest(0)
+	require.False(t, ok, "nobody hires")
+}
+
 func TestNoGoroutineIsLeftAfterEnd(t *testing.T) {
 	procs(t, 4)
 	before := runtime.NumGoroutine()
