@@ -153,6 +153,9 @@ func rowwise(a Activation, shape Shape) func(rows, width int, y []float32, ld in
 // product plans a matrix product with its epilogue: bias, sum, and activation
 // where that can be taken in.
 func (c *planner) product(name string, a Activation, in value, s sink, shape Shape, bias []float32, run func(*frame, value, gemm.Epilogue)) value {
+	if s.dst == nil && s.over && s.add.buf != in.buf && s.add.buf >= firstBuffer && s.add.dense() {
+		s.dst = s.add // half the lines that a sum of its own would touch
+	}
 	lo, hi, fused := clamp(a)
 	then := rowwise(a, shape)
 	plan := func(out value) value {

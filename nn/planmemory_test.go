@@ -94,3 +94,13 @@ func TestOddNetworksKeepTheirValuesApart(t *testing.T) {
 		requireSame(t, l, hwc(5, 4, c), w, name)
 	}
 }
+
+// A sum takes the place of its addend where nobody else reads that.
+func TestResidualsNeedNoMemoryForTheirSums(t *testing.T) {
+	conv := nn.Conv{Filters: 16, Kernel: [2]int{3, 3}, Act: nn.ReLU}
+	last := nn.Conv{Filters: 16, Kernel: [2]int{1, 1}}
+	block := nn.Add{Branches: []nn.Layer{nn.Seq{}, nn.Seq{conv, last}}, Act: nn.ReLU}
+	l, in := nn.Seq{conv, block, block, block, nn.GlobalPool{Kind: nn.Avg}}, hwc(8, 8, 16)
+	p := freeze(t, l, in, randomWeights(t, l, in, 1))
+	require.Equal(t, 2*4*in.Size(), p.Memory(1))
+}

@@ -25,6 +25,7 @@ func (v value) pixels() int { return v.shape.H * v.shape.W }
 type sink struct {
 	dst   *value  // nil: anywhere
 	add   *value  // to be added before the activation
+	over  bool    // add may be overwritten by the sum
 	scale float32 // of the layer's own output before the sum; 0 stands for 1
 	act   Activation
 	owned bool // nobody else reads the layer's input: it may be overwritten
@@ -171,7 +172,7 @@ func (c *planner) sum(l Add, in value, s sink) value {
 	first, rest := l.Branches[0], l.Branches[1:]
 	if len(rest) == 1 && takesSum(rest[0]) {
 		v := c.layer(first, in, sink{})
-		return c.layer(rest[0], in, sink{dst: s.dst, add: &v, scale: scale, act: l.Act})
+		return c.layer(rest[0], in, sink{dst: s.dst, add: &v, over: v.buf != in.buf || s.owned, scale: scale, act: l.Act})
 	}
 	vs := []value{c.layer(first, in, sink{})}
 	for _, m := range rest {
