@@ -324,6 +324,7 @@ func TestThreadsCapACall(t *testing.T) {
 	helpers := func(threads int) int {
 		c := tinyClassifier(t)
 		c.Threads = threads
+		require.Eventually(t, func() bool { return hired() == 0 }, 10*time.Second, time.Millisecond)
 		stop, most := make(chan struct{}), make(chan int)
 		go func() {
 			for n := 0; ; n = max(n, hired()) {
