@@ -12,12 +12,10 @@ type averaged struct {
 // be anywhere.
 func (c *planner) meanOf(v value, s sink) (mean value, ok bool) {
 	d := c.averaged
-	if s.dst != nil || d == nil || d.step != len(c.steps)-1 || d.out != v {
-		return value{}, false
+	if s.dst != nil || d == nil || d.step != len(c.steps)-1 || d.out != v || d.wanted {
+		return value{}, false // a second mean is a value of its own, which may be changed in place
 	}
-	if !d.wanted {
-		d.mean, d.wanted = c.fresh(Shape{1, 1, v.shape.C}), true
-		c.spans[d.mean.buf].from = d.step
-	}
+	d.mean, d.wanted = c.fresh(Shape{1, 1, v.shape.C}), true
+	c.spans[d.mean.buf].from = d.step
 	return d.mean, true
 }

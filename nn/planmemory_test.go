@@ -79,6 +79,7 @@ func TestOddNetworksKeepTheirValuesApart(t *testing.T) {
 		"add of one, and of itself":         nn.Seq{relu, nn.Add{Branches: []nn.Layer{nn.Seq{}}}, scale, nn.Add{Branches: []nn.Layer{nn.Seq{}, nn.Seq{}}}},
 		"branches that change shared input": nn.Seq{conv(c, nn.Linear), nn.Concat{relu, nn.Seq{scale, relu}, nn.Seq{norm, gate}, nn.Seq{softmax, scale}, deep, nn.Seq{}}},
 		"features in a concat":              nn.Concat{avg, nn.Seq{conv(4, nn.Swish), nn.GlobalPool{}}, nn.Dense{Units: 3, Act: nn.Softmax}, nn.Seq{avg, softmax}},
+		"two means of one depthwise":        nn.Seq{deep, nn.Add{Branches: []nn.Layer{avg, nn.Seq{avg, nn.Act{Kind: nn.Sigmoid}}}}},
 		"activation before separable": nn.Add{Branches: []nn.Layer{
 			nn.Conv{Name: "shortcut", Filters: c, Kernel: [2]int{1, 1}, Stride: 2},
 			nn.Seq{relu, sep, relu, sep, nn.Pool{Window: 3, Stride: 2}},
