@@ -108,7 +108,7 @@ func TestPartsOfTheColumnsMakeTheWholeProduct(t *testing.T) {
 			const m, k = 50, 21
 			a, b, c := guard.Ints(t, r, m*k), guard.Ints(t, r, k*n), guard.NewOutput(t, m*n)
 			p := Pack(b, k, n, n, false)
-			for parts := 1; parts <= p.Parts(); parts++ {
+			for parts := 1; parts <= p.Panels(); parts++ {
 				clear(c.V)
 				end := 0
 				for i := range parts {

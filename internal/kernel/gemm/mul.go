@@ -41,10 +41,7 @@ func (p *Packed) MulRows(crew *parallel.Crew, rows *Rows, n int, a []float32, im
 	j.run(crew)
 }
 
-// Parts returns into how many parts columns can be divided, at most.
-func (p *Packed) Parts() int { return len(p.panels) }
-
-// Part returns the columns of one of n neighbouring parts.
+// Part returns the columns of one of n neighbouring parts, no more than panels.
 func (p *Packed) Part(part, n int) (first, end int) {
 	w := p.part(part, n)
 	return w[0].n0, w[len(w)-1].n0 + w[len(w)-1].n

@@ -110,7 +110,7 @@ func (j *transProduct) task(g0, g1, s int, w *panel, part, parts int) {
 		last := (part+1)*count/parts - 1
 		for i := part * count / parts; i <= last; i++ {
 			// All tiles read the same block of B, and the next is of use to the first of
-			// them: to fetch it once is enough.
+			// them: the last two fetch it.
 			t.aheadB = 0
 			if i >= last-1 {
 				t.aheadB = depthT * j.ldb

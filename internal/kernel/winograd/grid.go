@@ -84,6 +84,18 @@ func (g *grid) kind(row, col int) (kind int) {
 	return kind
 }
 
+// outputs writes where the outputs of a kind of tile are from its first, in rows and
+// pixels that are so far apart; -1 for those beyond the picture.
+func (g *grid) outputs(s *Shape, f form, kind, row, pixel int, offsets []int) {
+	rows, cols := g.inside(s, f, kind)
+	for p := range offsets {
+		offsets[p] = -1
+		if i, j := p/f.across.out, p%f.across.out; i < rows && j < cols {
+			offsets[p] = i*row + j*pixel
+		}
+	}
+}
+
 // inside returns the rows and columns of a kind of tile that are in y.
 func (g *grid) inside(s *Shape, f form, kind int) (rows, cols int) {
 	rows, cols = f.down.out, f.across.out

@@ -45,7 +45,8 @@ func newBackwardKernel(s Shape, f form, strip int) *BackwardKernel {
 		b.taps = append(b.taps, b.tap(tap/s.KW, tap%s.KW))
 	}
 	for kind := range b.pixels {
-		b.pixels[kind] = b.pixelsOf(kind)
+		b.pixels[kind] = make([]int, f.down.out*f.across.out)
+		b.outputs(&s, f, kind, s.OutW*s.Cout, s.Cout, b.pixels[kind])
 	}
 	return b
 }
@@ -56,21 +57,6 @@ func (b *BackwardKernel) tap(i, j int) (t terms) {
 		t.add(p*b.plane, b.down.kernel[p/b.across.size][i]*b.across.kernel[p%b.across.size][j])
 	}
 	return t
-}
-
-// pixelsOf returns where the outputs of a kind of tile are, from its first.
-func (b *BackwardKernel) pixelsOf(kind int) (offsets []int) {
-	rows, cols := b.inside(&b.Shape, b.form, kind)
-	for i := range b.down.out {
-		for j := range b.across.out {
-			if i < rows && j < cols {
-				offsets = append(offsets, (i*b.OutW+j)*b.Cout)
-			} else {
-				offsets = append(offsets, -1)
-			}
-		}
-	}
-	return offsets
 }
 
 // A gradient is one call of Run. Of its work, m is what dy's pixels are

@@ -61,7 +61,7 @@ func (r *run) share(threads int) {
 	most := max(1, r.tiles/leastGroup)
 	r.parts, r.slices = (groups+threads-1)/threads*threads, 1
 	if threads > 1 && (r.parts > most || r.Cout > fewTiles*r.tiles) {
-		r.slices = min(threads, r.kernel[0].Parts())
+		r.slices = min(threads, r.kernel[0].Panels())
 		r.parts = (threads + r.slices - 1) / r.slices
 	}
 	r.parts = min(r.parts, most)
@@ -141,14 +141,7 @@ func (r *run) placePixels() {
 		row, pixel = w*r.Cout, r.Cout
 	}
 	for kind := range r.offsets {
-		rows, cols := r.inside(&r.Shape, r.form, kind)
-		for p := range h * w {
-			if i, j := p/w, p%w; i < rows && j < cols {
-				r.offsets[kind][p] = i*row + j*pixel
-			} else {
-				r.offsets[kind][p] = -1
-			}
-		}
+		r.outputs(&r.Shape, r.form, kind, row, pixel, r.offsets[kind][:h*w])
 	}
 }
 
