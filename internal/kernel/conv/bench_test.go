@@ -20,7 +20,8 @@ type work struct {
 
 var passes = []string{"forward", "input", "kernel"}
 
-// prepare makes a layer's forward pass or a gradient on n pictures.
+// prepare makes a layer's forward pass or a gradient on n pictures; direct is forward
+// without Winograd's forms.
 func prepare(l layer, pass string, crew *parallel.Crew, n int) work {
 	s := l.shape()
 	ones := func(n int) []float32 {
@@ -33,9 +34,12 @@ func prepare(l layer, pass string, crew *parallel.Crew, n int) work {
 	x, y := ones(n*s.H*s.W*s.Cin), ones(n*s.OutH*s.OutW*s.Cout)
 	k, bias := ones(s.KH*s.KW*s.Cin*s.Cout), ones(s.Cout)
 	c := New(s, k)
+	if pass == "direct" {
+		c = newDirect(s, k)
+	}
 	w := work{l, float64(n) * s.FLOP(), nil}
 	switch pass {
-	case "forward":
+	case "forward", "direct":
 		w.run = func() { c.Run(crew, n, x, y, s.Cout, gemm.Epilogue{Bias: bias, Hi: float32(math.Inf(1))}) }
 	case "input":
 		w.run = func() { BackwardInput(crew, s, n, k, y, x) }
@@ -70,39 +74,52 @@ func BenchmarkNetwork(b *testing.B) {
 }
 
 func benchNetwork(b *testing.B, layers []layer, pass string, n int) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	var works []work
-	for _, l := range layers {
-		if l.h > 1 { // squeeze-excite multiplies a row by a small matrix
-			w := prepare(l, pass, nil, n)
-			w.run()
-			works = append(works, w)
-		}
-	}
-	seconds := make([][]float64, len(works))
-	var peaks []float64
-	for b.Loop() {
-		for i, w := range works {
-			start := threadTime()
-			w.run()
-			seconds[i] = append(seconds[i], (threadTime() - start).Seconds())
-			peaks = append(peaks, gemm.Peak())
-		}
-	}
-	peak := median(peaks)
+	works := prepareAll(layers, pass, n)
+	seconds, peak := inTurn(b, works)
 	logs, flop, sum := 0.0, 0.0, 0.0
 	for i, w := range works {
-		t := median(seconds[i])
-		logs += math.Log(w.flop / t / max(peak, 1))
+		logs += math.Log(w.flop / seconds[i] / max(peak, 1))
 		flop += w.flop * float64(w.layer.times)
-		sum += t * float64(w.layer.times)
+		sum += seconds[i] * float64(w.layer.times)
 	}
 	b.ReportMetric(flop/sum/1e9, "GFLOP/s")
 	if peak > 0 {
 		b.ReportMetric(peak/1e9, "peak-GFLOP/s")
 		b.ReportMetric(100*math.Exp(logs/float64(len(works))), "geomean-%peak")
 	}
+}
+
+// prepareAll prepares the layers for one thread, but for squeeze-excite, which
+// multiplies a row by a small matrix.
+func prepareAll(layers []layer, pass string, n int) (works []work) {
+	for _, l := range layers {
+		if l.h > 1 {
+			w := prepare(l, pass, nil, n)
+			w.run()
+			works = append(works, w)
+		}
+	}
+	return works
+}
+
+// inTurn runs one work after the other, and returns the median seconds of each and the
+// median peak.
+func inTurn(b *testing.B, works []work) (seconds []float64, peak float64) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	rounds, peaks := make([][]float64, len(works)), []float64(nil)
+	for b.Loop() {
+		for i, w := range works {
+			start := threadTime()
+			w.run()
+			rounds[i] = append(rounds[i], (threadTime() - start).Seconds())
+			peaks = append(peaks, gemm.Peak())
+		}
+	}
+	for _, r := range rounds {
+		seconds = append(seconds, median(r))
+	}
+	return seconds, median(peaks)
 }
 
 // BenchmarkLayer runs one layer at a time, for -bench with a pattern.

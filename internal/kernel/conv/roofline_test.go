@@ -3,9 +3,7 @@ package conv
 import (
 	"fmt"
 	"math"
-	"runtime"
 	"testing"
-	"time"
 
 	"github.com/argus-go/argus/internal/kernel/gemm"
 )
@@ -28,34 +26,18 @@ func BenchmarkRoofline(b *testing.B) {
 }
 
 func benchRoofline(b *testing.B, n int) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	var works []work
 	for _, net := range networks {
-		for _, l := range net.layers {
-			if l.h > 1 {
-				works = append(works, prepareDirect(l, n))
-			}
-		}
+		works = append(works, prepareAll(net.layers, "direct", n)...)
 	}
-	seconds := make([][]float64, len(works))
-	var peaks, bandwidths []float64
-	for b.Loop() {
-		for i, w := range works {
-			start := threadTime()
-			w.run()
-			seconds[i] = append(seconds[i], (threadTime() - start).Seconds())
-			peaks = append(peaks, gemm.Peak())
-		}
-		bandwidths = append(bandwidths, bandwidth())
-	}
-	peak, stream := median(peaks), median(bandwidths)
+	seconds, peak := inTurn(b, works)
+	stream := bandwidth()
 	if peak == 0 {
 		b.Skip("the peak of this processor is not known")
 	}
 	ofPeak, ofRoof, below := 0.0, 0.0, 0
 	for i, w := range works {
-		speed := w.flop / median(seconds[i])
+		speed := w.flop / seconds[i]
 		roof := w.flop / moved(w.layer, n) * stream
 		if roof < peak {
 			below++
@@ -71,20 +53,6 @@ func benchRoofline(b *testing.B, n int) {
 	b.ReportMetric(mean(ofRoof), "geomean-%roofline")
 }
 
-// prepareDirect is prepare for the forward pass without Winograd's forms.
-func prepareDirect(l layer, n int) work {
-	s := l.shape()
-	x, y := make([]float32, n*s.H*s.W*s.Cin), make([]float32, n*s.OutH*s.OutW*s.Cout)
-	for i := range x {
-		x[i] = 1
-	}
-	c := newDirect(s, make([]float32, s.KH*s.KW*s.Cin*s.Cout))
-	ep := gemm.Epilogue{Bias: make([]float32, s.Cout), Hi: float32(math.Inf(1))}
-	run := func() { c.Run(nil, n, x, y, s.Cout, ep) }
-	run()
-	return work{l, float64(n) * s.FLOP(), run}
-}
-
 // moved is how many bytes a layer reads and writes at least.
 func moved(l layer, n int) float64 {
 	s := l.shape()
@@ -92,7 +60,7 @@ func moved(l layer, n int) float64 {
 }
 
 // bandwidth is how many bytes a second one core reads and writes in copying more than
-// the caches hold.
+// the caches hold: the median of some times.
 func bandwidth() float64 {
 	const bytes = 128 << 20
 	from, to := make([]byte, bytes), make([]byte, bytes)
@@ -100,7 +68,11 @@ func bandwidth() float64 {
 		from[i] = 1
 	}
 	copy(to, from)
-	start := time.Now()
-	copy(to, from)
-	return 2 * bytes / time.Since(start).Seconds()
+	var speeds []float64
+	for range 5 {
+		start := threadTime()
+		copy(to, from)
+		speeds = append(speeds, 2*bytes/(threadTime()-start).Seconds())
+	}
+	return median(speeds)
 }
