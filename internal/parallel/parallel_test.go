@@ -163,6 +163,7 @@ func TestAHelperThatRestsIsHiredFirst(t *testing.T) {
 
 func TestNoGoroutineIsLeftAfterEnd(t *testing.T) {
 	procs(t, 4)
+	require.Eventually(t, func() bool { return resting.Load() == 0 }, 5*time.Second, time.Millisecond)
 	before := runtime.NumGoroutine()
 	for range 50 {
 		c := Begin(0)
