@@ -36,7 +36,7 @@ func (p *Packed) MulRows(crew *parallel.Crew, rows *Rows, n int, a []float32, im
 	if n == 0 || rows.M == 0 || p.n == 0 {
 		return
 	}
-	j := product{p: p, panels: p.panels, rows: rows, n: n, a: a, image: image, c: c, imageC: imageC, ldc: ldc, ep: ep}
+	j := product{p: p, panels: p.panels, next: p.next, of: 1, rows: rows, n: n, a: a, image: image, c: c, imageC: imageC, ldc: ldc, ep: ep}
 	j.check()
 	j.run(crew)
 }
@@ -55,11 +55,10 @@ func (p *Packed) part(i, n int) []panel {
 // columns. The same part of next, unless that is nil, is multiplied next.
 func (p *Packed) MulPart(part, n, m int, a []float32, lda int, c []float32, ldc int, next *Packed) {
 	rows := strided(m, p.k, lda, 16)
-	j := product{p: p, panels: p.part(part, n), rows: rows, n: 1, a: a, c: c, ldc: ldc}
 	if next == nil {
 		next = p.next
 	}
-	j.after = next.begin(part, n)
+	j := product{p: p, panels: p.part(part, n), next: next, part: part, of: n, rows: rows, n: 1, a: a, c: c, ldc: ldc}
 	j.check()
 	j.run(nil)
 	rows.free()
@@ -106,7 +105,9 @@ func (j *product) divides(threads int) bool {
 type product struct {
 	p                  *Packed
 	panels             []panel   // of p
-	after              []float32 // of use after the last panel
+	next               *Packed   // is multiplied by next
+	part, of           int       // of the columns: which of how many
+	after              []float32 // of use after this task, where that is the last of its thread; else nil
 	rows               *Rows
 	n                  int
 	a, c               []float32
@@ -123,10 +124,9 @@ type product struct {
 func (j product) work(i int) {
 	panels := len(j.panels) / j.groups
 	group := i / (panels * j.parts)
-	if tasks := len(j.panels) * j.parts; j.after == nil {
-		if thread := i * j.crew / tasks; i == (thread+1)*tasks/j.crew-1 { // its last
-			j.after = j.p.next.begin(thread, j.crew)
-		}
+	tasks := len(j.panels) * j.parts
+	if thread := i * j.crew / tasks; i == (thread+1)*tasks/j.crew-1 { // its last
+		j.after = j.next.begin(j.part*j.crew+thread, j.of*j.crew)
 	}
 	j.task(&j.panels[group*panels+i%panels], i/panels%j.parts, j.parts)
 }
@@ -200,7 +200,7 @@ func (j *product) pass(t *tile, w *panel, s0, s1, k0, k1, part, parts int) {
 	b := j.p.data[w.at+(s0*r.Seg+k0)*width:]
 	t.b = b[:t.segs*t.seg*width]
 	next := b[len(t.b):] // the next block, or the next panel's first
-	if last && w.n0 == j.panels[len(j.panels)-1].n0 {
+	if last && j.after != nil {
 		next = j.after
 	}
 	t.bias = nil
